@@ -1,0 +1,214 @@
+//! Four-level page tables (SDM chapter 4).
+//!
+//! The kernel reaches page tables, as all physical memory, through the direct map: physical
+//! address plus a constant.
+
+/// Bytes in a page.
+pub const PAGE: usize = 4096;
+/// Bytes that one page table covers (a 2 MiB page).
+pub const LARGE: usize = 2 << 20;
+/// Bytes that one page directory covers (a 1 GiB page).
+pub const HUGE: usize = 1 << 30;
+
+/// The translation exists.
+pub const PRESENT: u64 = 1 << 0;
+/// Stores are allowed.
+pub const WRITE: u64 = 1 << 1;
+/// In a directory: this entry maps a large page.
+pub const LARGE_PAGE: u64 = 1 << 7;
+/// Instruction fetches are forbidden.
+pub const NO_EXECUTE: u64 = 1 << 63;
+/// A bit that the processor ignores: the page belongs to a mapping whose access is forbidden
+/// (PROT_NONE), so PRESENT is off although there is a frame.
+const HELD: u64 = 1 << 9;
+
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+const ENTRIES: usize = 512;
+
+/// One level of a page table.
+pub type Table = [u64; ENTRIES];
+
+/// Where page tables take their frames from and give them back to. Physical addresses.
+pub trait Frames {
+    /// A frame of undefined content, or `None` when memory is exhausted.
+    fn allocate(&mut self) -> Option<usize>;
+    /// Takes a frame back.
+    fn free(&mut self, frame: usize);
+}
+
+/// Why a page could not be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No frame for the page or for a page table.
+    NoMemory,
+    /// There is a page already, or (for [`Mapper::protect`]) there is none.
+    Conflict,
+}
+
+/// The lower half of an address space: what an application has mapped, in 4 KiB pages.
+pub struct Mapper {
+    root: usize,
+    direct_map: usize,
+}
+
+impl Mapper {
+    /// The address space with its root table at physical address `root`.
+    ///
+    /// # Safety
+    /// All tables below `root` are reachable by adding `direct_map` to their physical address,
+    /// and nobody changes the lower half but through this object.
+    pub const unsafe fn new(root: usize, direct_map: usize) -> Self {
+        Self { root, direct_map }
+    }
+
+    fn table(&mut self, physical: usize) -> &mut Table {
+        // SAFETY: `new` demands that tables are reachable so and are this object's own.
+        unsafe { &mut *((physical + self.direct_map) as *mut Table) }
+    }
+
+    /// The leaf entry of `address`, with the tables above it made by `frames` if given.
+    fn entry(&mut self, address: usize, frames: Option<&mut dyn Frames>) -> Option<&mut u64> {
+        let mut frames = frames;
+        let mut table = self.root;
+        for shift in [39, 30, 21] {
+            let index = address >> shift & (ENTRIES - 1);
+            let entry = self.table(table)[index];
+            table = if entry & PRESENT != 0 {
+                (entry & ADDRESS) as usize
+            } else {
+                let frame = frames.as_mut()?.allocate()?;
+                self.table(frame).fill(0);
+                self.table(table)[index] = frame as u64 | PRESENT | WRITE;
+                frame
+            };
+        }
+        Some(&mut self.table(table)[address >> 12 & (ENTRIES - 1)])
+    }
+
+    /// Maps the page at `address` to a fresh zeroed frame.
+    pub fn map(
+        &mut self,
+        address: usize,
+        access: Option<u64>,
+        frames: &mut dyn Frames,
+    ) -> Result<(), Error> {
+        let entry = self.entry(address, Some(frames)).ok_or(Error::NoMemory)?;
+        if *entry != 0 {
+            return Err(Error::Conflict);
+        }
+        let frame = frames.allocate().ok_or(Error::NoMemory)?;
+        self.table(frame).fill(0);
+        if let Some(entry) = self.entry(address, None) {
+            *entry = frame as u64 | bits(access);
+        }
+        Ok(())
+    }
+
+    /// Changes the access of the page at `address`: flags for [`PRESENT`] pages, or `None` to
+    /// forbid all. The caller flushes the TLB.
+    pub fn protect(&mut self, address: usize, access: Option<u64>) -> Result<(), Error> {
+        match self.entry(address, None) {
+            Some(entry) if *entry != 0 => {
+                *entry = *entry & ADDRESS | bits(access);
+                Ok(())
+            }
+            _ => Err(Error::Conflict),
+        }
+    }
+
+    /// Whether there is a page at `address`.
+    pub fn is_mapped(&mut self, address: usize) -> bool {
+        self.entry(address, None).is_some_and(|entry| *entry != 0)
+    }
+
+    /// Unmaps the page at `address` and frees its frame; false if there was none. The caller
+    /// flushes the TLB.
+    pub fn unmap(&mut self, address: usize, frames: &mut dyn Frames) -> bool {
+        match self.entry(address, None) {
+            Some(entry) if *entry != 0 => {
+                let frame = (*entry & ADDRESS) as usize;
+                *entry = 0;
+                frames.free(frame);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn bits(access: Option<u64>) -> u64 {
+    match access {
+        Some(flags) => flags | PRESENT,
+        None => HELD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate alloc;
+    extern crate std;
+    use super::*;
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+
+    #[repr(align(4096))]
+    struct Page(#[allow(dead_code)] Table);
+
+    /// Frames are host memory; a "physical address" is a host address.
+    struct Host {
+        left: usize,
+        freed: Vec<usize>,
+    }
+
+    impl Frames for Host {
+        fn allocate(&mut self) -> Option<usize> {
+            self.left = self.left.checked_sub(1)?;
+            Some(Box::into_raw(Box::new(Page([u64::MAX; ENTRIES]))) as usize)
+        }
+        fn free(&mut self, frame: usize) {
+            self.freed.push(frame);
+        }
+    }
+
+    fn mapper(frames: &mut Host) -> Mapper {
+        let root = frames.allocate().unwrap();
+        // SAFETY: the frame is a leaked host page, and a table.
+        unsafe {
+            (*(root as *mut Table)).fill(0);
+            Mapper::new(root, 0)
+        }
+    }
+
+    #[test]
+    fn a_page_is_mapped_once_protected_and_unmapped() {
+        let mut frames = Host { left: 100, freed: Vec::new() };
+        let mut space = mapper(&mut frames);
+        let address = 0x40_0000;
+        assert_eq!(space.map(address, Some(WRITE), &mut frames), Ok(()));
+        assert_eq!(space.map(address, Some(WRITE), &mut frames), Err(Error::Conflict));
+        assert_eq!(space.map(address + PAGE, None, &mut frames), Ok(()));
+        assert!(space.is_mapped(address + PAGE));
+        let entry = *space.entry(address, None).unwrap();
+        assert_eq!(entry & (PRESENT | WRITE | NO_EXECUTE), PRESENT | WRITE);
+        assert_eq!(space.protect(address, Some(NO_EXECUTE)), Ok(()));
+        let after = *space.entry(address, None).unwrap();
+        assert_eq!(after & ADDRESS, entry & ADDRESS, "the frame stays");
+        assert_eq!(after & (PRESENT | WRITE | NO_EXECUTE), PRESENT | NO_EXECUTE);
+        assert_eq!(*space.entry(address + PAGE, None).unwrap() & PRESENT, 0);
+        assert!(space.unmap(address, &mut frames));
+        assert!(!space.unmap(address, &mut frames));
+        assert_eq!(frames.freed, [(entry & ADDRESS) as usize]);
+        assert_eq!(space.protect(address, None), Err(Error::Conflict));
+        assert_eq!(space.protect(1 << 40, None), Err(Error::Conflict));
+    }
+
+    #[test]
+    fn exhaustion_is_an_error_and_leaves_no_half_mapping() {
+        for left in 1..5 {
+            let mut frames = Host { left, freed: Vec::new() };
+            let mut space = mapper(&mut frames);
+            assert_eq!(space.map(0x1000, Some(0), &mut frames), Err(Error::NoMemory));
+            assert!(!space.is_mapped(0x1000));
+        }
+    }
+}
