@@ -47,6 +47,9 @@ pub trait Platform {
     /// A free-running cycle counter: cheap, of unknown rate.
     fn cycles() -> u64;
 
+    /// The cycle counter when this machine executed its first instruction of ours.
+    fn entry_cycles() -> u64;
+
     /// The kernel command line: what the loader was told to pass on.
     fn command_line() -> &'static [u8];
 
@@ -63,6 +66,9 @@ pub trait Platform {
     /// Reports `event` to whoever runs this machine; lost if nobody listens.
     fn event(event: Event<'_>);
 
+    /// Calls `visit` with the return addresses of the caller's frames, innermost first.
+    fn backtrace(visit: &mut dyn FnMut(usize));
+
     /// Ends the machine. `status` is what `unilith run` exits with.
     fn exit(status: u8) -> !;
 }
@@ -72,8 +78,8 @@ pub trait Platform {
 pub enum Event<'a> {
     /// A timing mark: a name and the cycle counter when it was passed.
     Mark(&'a str, u64),
-    /// One line of a crash report, machine-readable: `pc ADDRESS` for every frame.
-    Crash(&'a str),
+    /// A frame of a crash report: the address of an instruction in it.
+    Frame(usize),
 }
 
 /// Binds the platform of this image. Say it once, in the composition root.
@@ -101,6 +107,14 @@ macro_rules! bind {
             #[unsafe(no_mangle)]
             fn __unilith_cycles() -> u64 {
                 <$platform>::cycles()
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_entry_cycles() -> u64 {
+                <$platform>::entry_cycles()
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_backtrace(visit: &mut dyn FnMut(usize)) {
+                <$platform>::backtrace(visit)
             }
             #[unsafe(no_mangle)]
             fn __unilith_command_line() -> &'static [u8] {
@@ -152,6 +166,10 @@ linked! {
     realtime_ns = __unilith_realtime_ns() -> u64;
     /// See [`Platform::cycles`].
     cycles = __unilith_cycles() -> u64;
+    /// See [`Platform::entry_cycles`].
+    entry_cycles = __unilith_entry_cycles() -> u64;
+    /// See [`Platform::backtrace`].
+    backtrace = __unilith_backtrace(visit: &mut dyn FnMut(usize));
     /// See [`Platform::command_line`].
     command_line = __unilith_command_line() -> &'static [u8];
     /// See [`Platform::initrd`].

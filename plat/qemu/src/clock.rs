@@ -1,0 +1,237 @@
+//! Time: KVM's clock where it is offered, else the time-stamp counter, whose rate CPUID tells or
+//! the programmable interval timer measures. Nothing happens before somebody asks for time.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU64, Ordering, fence};
+use unilith_x86_64::cpu::{self, cycles};
+use unilith_x86_64::port;
+
+use crate::boot::{KERNEL_BASE, entry_cycles};
+
+const NS_PER_S: u64 = 1_000_000_000;
+
+/// MSR_KVM_SYSTEM_TIME_NEW and MSR_KVM_WALL_CLOCK_NEW (Linux, `Documentation/virt/kvm/x86/msr.rst`).
+const KVM_SYSTEM_TIME: u32 = 0x4b56_4d01;
+const KVM_WALL_CLOCK: u32 = 0x4b56_4d00;
+/// CPUID 0x40000001 EAX: the two MSRs above exist.
+const KVM_CLOCKSOURCE2: u32 = 1 << 3;
+
+/// `struct pvclock_vcpu_time_info`, written by the hypervisor.
+#[repr(C, align(64))]
+struct PvClock {
+    version: u32,
+    pad0: u32,
+    tsc_timestamp: u64,
+    system_time: u64,
+    tsc_to_system_mul: u32,
+    tsc_shift: i8,
+    flags: u8,
+    pad: [u8; 2],
+}
+
+struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: written by the hypervisor only; read with volatile loads under a version check.
+unsafe impl<T> Sync for Shared<T> {}
+
+static PVCLOCK: Shared<PvClock> = Shared(UnsafeCell::new(PvClock {
+    version: 0,
+    pad0: 0,
+    tsc_timestamp: 0,
+    system_time: 0,
+    tsc_to_system_mul: 0,
+    tsc_shift: 0,
+    flags: 0,
+    pad: [0; 2],
+}));
+
+/// `struct pvclock_wall_clock`.
+static WALL: Shared<[u32; 4]> = Shared(UnsafeCell::new([0; 4]));
+
+/// Nanoseconds per cycle, as a 32.32 fixed-point number; 0: not known yet; [`KVM`]: ask KVM.
+static RATE: AtomicU64 = AtomicU64::new(0);
+const KVM: u64 = u64::MAX;
+/// Wall time at cycle counter 0 of this machine's life, nanoseconds since the epoch; 0: unknown.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+
+/// Nanoseconds since the first instruction (KVM: since the virtual machine started).
+pub fn monotonic_ns() -> u64 {
+    let mut rate = RATE.load(Ordering::Relaxed);
+    if rate == 0 {
+        rate = find_rate();
+        RATE.store(rate, Ordering::Relaxed);
+    }
+    if rate == KVM {
+        return kvm_ns();
+    }
+    let elapsed = cycles().wrapping_sub(entry_cycles());
+    (u128::from(elapsed) * u128::from(rate) >> 32) as u64
+}
+
+/// Nanoseconds since the Unix epoch.
+pub fn realtime_ns() -> u64 {
+    let since_boot = monotonic_ns();
+    let mut epoch = EPOCH.load(Ordering::Relaxed);
+    if epoch == 0 {
+        epoch = if RATE.load(Ordering::Relaxed) == KVM {
+            kvm_wall_ns()
+        } else {
+            rtc_seconds() * NS_PER_S - since_boot
+        };
+        EPOCH.store(epoch, Ordering::Relaxed);
+    }
+    epoch + since_boot
+}
+
+fn find_rate() -> u64 {
+    let hypervisor = cpu::cpuid(0x4000_0000, 0);
+    let is_kvm =
+        [hypervisor.ebx, hypervisor.ecx, hypervisor.edx] == [0x4b4d_564b, 0x564b_4d56, 0x0000_004d]; // "KVMKVMKVM"
+    if is_kvm && cpu::cpuid(0x4000_0001, 0).eax & KVM_CLOCKSOURCE2 != 0 {
+        const ENABLE: u64 = 1;
+        let physical = PVCLOCK.0.get() as usize - KERNEL_BASE;
+        // SAFETY: the MSR exists, and the structure is the hypervisor's to write from now on.
+        unsafe { cpu::write_msr(KVM_SYSTEM_TIME, physical as u64 | ENABLE) };
+        return KVM;
+    }
+    let hz = cpuid_hz().unwrap_or_else(measured_hz).max(1);
+    (((NS_PER_S as u128) << 32) / u128::from(hz)) as u64
+}
+
+/// The counter's rate from CPUID leaf 0x15 (SDM volume 2A, CPUID).
+fn cpuid_hz() -> Option<u64> {
+    if cpu::cpuid(0, 0).eax < 0x15 {
+        return None;
+    }
+    let leaf = cpu::cpuid(0x15, 0);
+    if leaf.eax == 0 || leaf.ebx == 0 || leaf.ecx == 0 {
+        return None;
+    }
+    Some(u64::from(leaf.ecx) * u64::from(leaf.ebx) / u64::from(leaf.eax))
+}
+
+/// Measures the counter against channel 2 of the PIT for 10 ms (Intel 8254 data sheet, mode 0).
+fn measured_hz() -> u64 {
+    const PIT_HZ: u64 = 1_193_182;
+    const TICKS: u16 = 11_932; // 10 ms
+    const CHANNEL2: u16 = 0x42;
+    const COMMAND: u16 = 0x43;
+    const SPEAKER: u16 = 0x61;
+    const GATE: u8 = 1;
+    const OUT: u8 = 1 << 5;
+    /// Without a PIT the loop ends here, and the rate is a guess of 1 GHz.
+    const PATIENCE: usize = 10_000_000;
+    // SAFETY: ports of the PIT; it touches no memory, and nobody else uses channel 2.
+    unsafe {
+        let speaker = port::read8(SPEAKER) & !0b11;
+        port::write8(SPEAKER, speaker | GATE);
+        port::write8(COMMAND, 0b1011_0000); // channel 2, low then high byte, mode 0
+        port::write8(CHANNEL2, TICKS as u8);
+        port::write8(CHANNEL2, (TICKS >> 8) as u8);
+        let start = cycles();
+        let expired = (0..PATIENCE).any(|_| port::read8(SPEAKER) & OUT != 0);
+        let elapsed = cycles() - start;
+        port::write8(SPEAKER, speaker);
+        if expired { elapsed * PIT_HZ / u64::from(TICKS) } else { NS_PER_S }
+    }
+}
+
+fn kvm_ns() -> u64 {
+    let clock = PVCLOCK.0.get();
+    loop {
+        // SAFETY: the hypervisor writes this structure and makes `version` odd meanwhile.
+        let (before, stamp, time, mul, shift, after) = unsafe {
+            let before = (&raw const (*clock).version).read_volatile();
+            fence(Ordering::Acquire);
+            let read = (
+                (&raw const (*clock).tsc_timestamp).read_volatile(),
+                (&raw const (*clock).system_time).read_volatile(),
+                (&raw const (*clock).tsc_to_system_mul).read_volatile(),
+                (&raw const (*clock).tsc_shift).read_volatile(),
+            );
+            fence(Ordering::Acquire);
+            let after = (&raw const (*clock).version).read_volatile();
+            (before, read.0, read.1, read.2, read.3, after)
+        };
+        if before != after || before & 1 == 1 {
+            core::hint::spin_loop();
+            continue;
+        }
+        let delta = cycles().wrapping_sub(stamp);
+        let shift = u32::from(shift.unsigned_abs()).min(63);
+        // SAFETY: as above.
+        let left = unsafe { (&raw const (*clock).tsc_shift).read_volatile() } >= 0;
+        let delta = if left { delta << shift } else { delta >> shift };
+        return time.wrapping_add((u128::from(delta) * u128::from(mul) >> 32) as u64);
+    }
+}
+
+fn kvm_wall_ns() -> u64 {
+    let physical = WALL.0.get() as usize - KERNEL_BASE;
+    // SAFETY: the MSR exists (KVM_CLOCKSOURCE2); the hypervisor fills the structure before the
+    // instruction ends.
+    let [_, seconds, nanoseconds, _] = unsafe {
+        cpu::write_msr(KVM_WALL_CLOCK, physical as u64);
+        WALL.0.get().read_volatile()
+    };
+    u64::from(seconds) * NS_PER_S + u64::from(nanoseconds)
+}
+
+/// Seconds since the epoch from the real-time clock (Motorola MC146818A).
+fn rtc_seconds() -> u64 {
+    const STATUS_A: u8 = 10;
+    const STATUS_B: u8 = 11;
+    const UPDATE: u8 = 0x80;
+    const BINARY: u8 = 0b100;
+    const HOURS_24: u8 = 0b10;
+    let read = |register: u8| {
+        // SAFETY: the RTC's index and data ports; reading changes nothing.
+        unsafe {
+            port::write8(0x70, register);
+            port::read8(0x71)
+        }
+    };
+    let sample = || [0u8, 2, 4, 7, 8, 9].map(read);
+    // Twice the same, not during an update: consistent. Bounded: the clock may be absent.
+    let mut now = sample();
+    for _ in 0..100_000 {
+        let updating = read(STATUS_A) & UPDATE != 0;
+        let again = sample();
+        if !updating && again == now {
+            break;
+        }
+        now = again;
+    }
+    let mode = read(STATUS_B);
+    let afternoon = mode & HOURS_24 == 0 && now[2] & 0x80 != 0;
+    now[2] &= 0x7f;
+    if mode & BINARY == 0 {
+        now = now.map(|bcd| (bcd >> 4) * 10 + (bcd & 15));
+    }
+    let [second, minute, mut hour, day, month, year] = now.map(u64::from);
+    if mode & HOURS_24 == 0 {
+        hour = hour % 12 + if afternoon { 12 } else { 0 };
+    }
+    days_since_epoch(2000 + year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, by counting years from March.
+fn days_since_epoch(year: u64, month: u64, day: u64) -> u64 {
+    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + day;
+    days.saturating_sub(719_469)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::days_since_epoch;
+
+    #[test]
+    fn dates_become_days() {
+        assert_eq!(days_since_epoch(1970, 1, 1), 0);
+        assert_eq!(days_since_epoch(2000, 2, 29), 11_016);
+        assert_eq!(days_since_epoch(2000, 3, 1), 11_017);
+        assert_eq!(days_since_epoch(2024, 12, 31), 20_088);
+        assert_eq!(days_since_epoch(2099, 12, 31), 47_481);
+    }
+}
