@@ -133,6 +133,15 @@ impl Areas {
         Ok(())
     }
 
+    pub fn set_origin(&mut self, start: usize, end: usize, origin: Origin) {
+        self.split(start);
+        self.split(end);
+        for (_, (_, attributes)) in self.0.range_mut(start..end) {
+            attributes.origin = origin;
+        }
+        self.merge(start, end);
+    }
+
     pub fn discard(&mut self, start: usize, end: usize) -> Result<()> {
         if !self.covers(start, end) {
             return Err(Errno::ENOMEM);

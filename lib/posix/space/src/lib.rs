@@ -120,6 +120,33 @@ pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
     SPACE.lock().areas.protect(addr, end, prot)
 }
 
+/// Says what an area is, now that it has been filled: what may be done with it, and where its
+/// contents come from. All of it was mapped as [`Origin::Anonymous`].
+pub fn settle(addr: usize, len: usize, prot: Prot, origin: Origin) -> Result<()> {
+    check(prot)?;
+    let end = checked(addr, len)?;
+    let mut space = SPACE.lock();
+    space.areas.protect(addr, end, prot)?;
+    space.areas.set_origin(addr, end, origin);
+    Ok(())
+}
+
+/// Calls `act` while `addr..addr + len` can be read, also if its protection, `prot`, forbids it.
+pub fn with_readable<T>(
+    addr: usize,
+    len: usize,
+    prot: Prot,
+    act: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if prot.read {
+        return act();
+    }
+    protect(addr, len, Prot::R)?;
+    let result = act();
+    protect(addr, len, prot)?;
+    result
+}
+
 /// Makes `addr..addr + len` of private anonymous memory zero again (MADV_DONTNEED).
 /// EINVAL if something else is there, ENOMEM if there is a hole.
 pub fn discard(addr: usize, len: usize) -> Result<()> {
