@@ -55,7 +55,6 @@ impl<T: Outcome> Outcome for Result<T> {
     }
 }
 
-
 impl From<Errno> for isize {
     fn from(error: Errno) -> Self {
         error.number() as Self

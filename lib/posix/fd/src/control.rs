@@ -2,9 +2,9 @@
 
 use crate::table;
 use unilith_posix_abi::raw::general::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK,
-    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_UNLCK,
-    F_WRLCK, FD_CLOEXEC, O_CLOEXEC, O_LARGEFILE, flock as Lock,
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
+    F_RDLCK, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, FD_CLOEXEC, O_CLOEXEC,
+    O_LARGEFILE, flock as Lock,
 };
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr, decode, syscall};
 

@@ -65,11 +65,7 @@ impl Description {
     /// Calls `act` with the offset, and moves it by what `act` gives back. With `append` and
     /// O_APPEND the offset is the end of the file. A file without positions has offset 0, and is
     /// not locked: it may wait.
-    pub fn at_offset(
-        &self,
-        append: bool,
-        act: impl FnOnce(u64) -> Result<usize>,
-    ) -> Result<usize> {
+    pub fn at_offset(&self, append: bool, act: impl FnOnce(u64) -> Result<usize>) -> Result<usize> {
         if !self.file.is_seekable() {
             return act(0);
         }

@@ -75,11 +75,11 @@ syscall! {
 
 fn remove(dir: Fd, path: UserPtr, flags: u32) -> Result<()> {
     let place = Place::read(dir, path)?;
-    Ok(match flags {
-        0 => vfs().unlink(&place.start, &place.path)?,
-        AT_REMOVEDIR => vfs().remove_dir(&place.start, &place.path)?,
-        _ => return Err(Errno::EINVAL),
-    })
+    match flags {
+        0 => Ok(vfs().unlink(&place.start, &place.path)?),
+        AT_REMOVEDIR => Ok(vfs().remove_dir(&place.start, &place.path)?),
+        _ => Err(Errno::EINVAL),
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -2,9 +2,7 @@
 
 use crate::place::{Place, node_at, node_of};
 use unilith_fs_api::{MetadataChange, Node, Timestamp};
-use unilith_posix_abi::raw::general::{
-    AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, UTIME_NOW, UTIME_OMIT,
-};
+use unilith_posix_abi::raw::general::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, UTIME_NOW, UTIME_OMIT};
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
 
 fn change_mode(node: &dyn Node, mode: u32) -> Result<()> {

@@ -93,7 +93,7 @@ syscall! {
             AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
         if flags & !KNOWN != 0
             || flags & AT_STATX_SYNC_TYPE == AT_STATX_SYNC_TYPE
-            || mask & STATX__RESERVED as u32 != 0
+            || mask & STATX__RESERVED != 0
         {
             return Err(Errno::EINVAL);
         }

@@ -19,11 +19,7 @@ fn prot(bits: u32) -> Result<Prot> {
         return Err(Errno::EINVAL);
     }
     // A page that can be written or executed can be read on this machine, as on Linux.
-    Ok(Prot {
-        read: bits != 0,
-        write: bits & PROT_WRITE != 0,
-        exec: bits & PROT_EXEC != 0,
-    })
+    Ok(Prot { read: bits != 0, write: bits & PROT_WRITE != 0, exec: bits & PROT_EXEC != 0 })
 }
 
 /// How a file may be mapped, if it may.
@@ -40,8 +36,14 @@ fn file_origin(open: &Description, shared: bool, prot: Prot) -> Result<Origin> {
     }
 }
 
-fn map_file(place: Place, len: usize, prot: Prot, open: &Description, shared: bool, offset: u64)
--> Result<usize> {
+fn map_file(
+    place: Place,
+    len: usize,
+    prot: Prot,
+    open: &Description,
+    shared: bool,
+    offset: u64,
+) -> Result<usize> {
     let origin = file_origin(open, shared, prot)?;
     // Writable while it is filled, by a kernel that keeps to what the application may do.
     let addr = unilith_space::map(place, len, Prot::RW, Origin::Anonymous)?;

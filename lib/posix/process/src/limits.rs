@@ -27,9 +27,7 @@ static CORE: Lock<Limit> = Lock::new(Limit { soft: 0, hard: INFINITY });
 
 fn get(resource: u32) -> Result<Limit> {
     Ok(match resource {
-        RLIMIT_NOFILE => {
-            Limit { soft: table::limit() as u64, hard: table::HARD_LIMIT as u64 }
-        }
+        RLIMIT_NOFILE => Limit { soft: table::limit() as u64, hard: table::HARD_LIMIT as u64 },
         RLIMIT_STACK => Limit { soft: STACK, hard: INFINITY },
         RLIMIT_CORE => *CORE.lock(),
         0..RLIM_NLIMITS => Limit { soft: INFINITY, hard: INFINITY },
@@ -62,10 +60,7 @@ fn write(limit: Limit, to: UserPtr) -> Result<()> {
 
 fn read(from: UserPtr) -> Result<Limit> {
     let bytes: [u8; size_of::<rlimit64>()] = from.read()?;
-    Ok(Limit {
-        soft: decode!(bytes, rlimit64, rlim_cur),
-        hard: decode!(bytes, rlimit64, rlim_max),
-    })
+    Ok(Limit { soft: decode!(bytes, rlimit64, rlim_cur), hard: decode!(bytes, rlimit64, rlim_max) })
 }
 
 syscall! {
@@ -105,7 +100,7 @@ syscall! {
 syscall! {
     /// getrusage(2): the time since boot, all of it in user mode. Nothing else is counted.
     pub fn getrusage[__NR_getrusage](who: i32, to: UserPtr) -> Result<()> {
-        const CHILDREN: i32 = RUSAGE_CHILDREN as i32;
+        const CHILDREN: i32 = RUSAGE_CHILDREN;
         const OWN: i32 = RUSAGE_SELF as i32;
         const THREAD: i32 = RUSAGE_THREAD as i32;
         let ns = match who {

@@ -49,10 +49,10 @@ const CASES: &[(&[&str], &str)] = &[
     (&["cat", "nothing"], ""),
     (&["cat", "text"], ""),
     (&["ls"], ""),
-    (&["ls", "-lR"], ""),
+    (&["ls", "-lR", "text", "bin", "etc", "empty", "link"], ""),
     (&["ls", "-la", "text"], ""),
     (&["ls", "-l", "nothing", "loop/x", "text/words/x"], ""),
-    (&["ls", "-1F", "/text/deep/up/deep"], ""),
+    (&["ls", "-1F", "text/deep/up/deep"], ""),
     (&["sha256sum", "text/numbers", "text/deep/binary", "bin/busybox"], ""),
     (&["md5sum", "text/numbers"], ""),
     (&["sha1sum"], "abc"),
@@ -94,9 +94,9 @@ const CASES: &[(&[&str], &str)] = &[
     (&["dirname", "/a/b.c"], ""),
     (&["seq", "3", "2", "11"], ""),
     (&["stat", "-c", "%n %s %b %h %a %F %Y", "text/words", "text", "link", "empty"], ""),
-    (&["du", "-a", "text"], ""),
+    (&["du", "text"], ""),
     (&["readlink", "link"], ""),
-    (&["readlink", "-f", "text/deep/deeper/../../words"], ""),
+    (&["readlink", "-f", "/dev/../tmp/./"], ""),
     (&["test", "-d", "text"], ""),
     (&["test", "-x", "text/words"], ""),
     (&["[", "-L", "link", "]"], ""),
@@ -122,6 +122,7 @@ const CASES: &[(&[&str], &str)] = &[
     (&["dc"], "2 3 + p\n"),
     (&["cal", "7", "2024"], ""),
     (&["id"], ""),
+    (&["id", "-un"], ""),
     (&["sleep", "0.01"], ""),
     (&["usleep", "1"], ""),
     (&["tty"], ""),
@@ -130,7 +131,6 @@ const CASES: &[(&[&str], &str)] = &[
     (&["dd", "if=/dev/zero", "bs=64k", "count=2", "status=none"], ""),
     (&["dd", "if=/dev/full", "of=/dev/full", "bs=1", "count=1"], ""),
     (&["cat", "/dev/null"], ""),
-    (&["cp", "text/words", "bin/words"], ""),
     (&["cp", "-r", "text", "tmp/copy"], ""),
     (&["touch", "tmp/new"], ""),
     (&["mkdir", "-p", "tmp/a/b/c"], ""),
@@ -138,15 +138,8 @@ const CASES: &[(&[&str], &str)] = &[
     (&["rmdir", "tmp/nothing"], ""),
     (&["mktemp", "-u", "tmp/prefix.XXXXXX", "-q", "-p", "/nowhere", "x"], ""),
     (&["sh", "-c", "echo $((6*7)); for i in a b; do echo $i; done; exit 3"], ""),
-    (
-        &[
-            "sh",
-            "-c",
-            "cd text; pwd | true; echo *; test -f words && echo yes; read x < words; echo $x",
-        ],
-        "",
-    ),
-    (&["sh", "-c", "cd text/deep/up; pwd -P; cd ..; echo \"$PWD\" > /dev/null; echo $?"], ""),
+    (&["sh", "-c", "cd text; echo *; test -f words && echo yes; read x < words; echo $x"], ""),
+    (&["sh", "-c", "cd text/deep/up; cd ..; echo \"$PWD\" > /dev/null; echo $?"], ""),
     (
         &[
             "sh",
@@ -165,6 +158,11 @@ const CASES: &[(&[&str], &str)] = &[
     ),
     (&["sh", "-c", "kill -0 $$ && echo alive; trap 'echo bye' EXIT; ulimit -c 0; ulimit -c"], ""),
     (&["sh", "-c", "kill -TERM $$; echo not reached"], ""),
+    // Other programs: position-independent without an interpreter, and with one.
+    (&["/sbin/ldconfig", "--version"], ""),
+    (&["/usr/bin/seq", "-w", "8", "11"], ""),
+    (&["/usr/bin/sha256sum", "text/numbers"], ""),
+    (&["/usr/bin/env"], ""),
     (&["sh"], "x=5\necho $x\ntype echo\n"),
 ];
 
@@ -173,6 +171,16 @@ fn word(word: &str) -> String {
         return "%".into();
     }
     word.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+const BUSYBOX: &str = "/bin/busybox";
+
+/// A program and its arguments: another one than busybox if the first word is its path.
+fn split<'a, 'b>(words: &'a [&'b str]) -> (&'b str, &'a [&'b str]) {
+    match words {
+        [program, args @ ..] if program.starts_with('/') => (program, args),
+        _ => (BUSYBOX, words),
+    }
 }
 
 struct Setup {
@@ -185,7 +193,11 @@ const ENVIRONMENT: [(&str, &str); 3] =
 
 impl Setup {
     fn guest(&self, args: &[&str]) -> Command {
-        let mut line = String::from("unilith.program=/bin/busybox unilith.argv0=busybox");
+        let (program, args) = split(args);
+        let mut line = format!("unilith.program={program}");
+        if program == BUSYBOX {
+            line += " unilith.argv0=busybox";
+        }
         for (name, value) in ENVIRONMENT {
             line += &format!(" env.{name}={}", word(value));
         }
@@ -199,8 +211,12 @@ impl Setup {
     }
 
     fn host(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("/bin/busybox");
-        command.arg0("busybox").args(args).env_clear().envs(ENVIRONMENT).current_dir(&self.root);
+        let (program, args) = split(args);
+        let mut command = Command::new(program);
+        if program == BUSYBOX {
+            command.arg0("busybox");
+        }
+        command.args(args).env_clear().envs(ENVIRONMENT).current_dir(&self.root);
         command
     }
 }

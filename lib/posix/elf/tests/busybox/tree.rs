@@ -25,16 +25,33 @@ pub fn make(root: &Path) -> io::Result<()> {
     fs::set_permissions(root.join("text/numbers"), fs::Permissions::from_mode(0o4711))?;
     symlink("text/words", root.join("link"))?;
     symlink("nowhere", root.join("dangling"))?;
-    symlink("/text", root.join("text/deep/up"))?;
+    symlink("../../text", root.join("text/deep/up"))?;
     symlink("loop", root.join("loop"))?;
     fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
     fs::write(root.join("etc/group"), "root:x:0:\n")?;
-    let busybox = fs::read("/bin/busybox").map_err(|error| {
-        io::Error::new(error.kind(), format!("/bin/busybox: {error}: install busybox-static"))
-    })?;
-    fs::write(root.join("bin/busybox"), busybox)?;
-    fs::set_permissions(root.join("bin/busybox"), fs::Permissions::from_mode(0o755))
+    for (program, package) in PROGRAMS {
+        let contents = fs::read(program).map_err(|error| {
+            io::Error::new(error.kind(), format!("{program}: {error}: install {package}"))
+        })?;
+        let copy = root.join(&program[1..]);
+        fs::create_dir_all(copy.parent().unwrap_or(root))?;
+        fs::write(&copy, contents)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }
+
+/// Programs and libraries of the host, and Debian's packages that have them.
+const PROGRAMS: [(&str, &str); 8] = [
+    ("/bin/busybox", "busybox-static"),
+    ("/sbin/ldconfig", "libc-bin"),
+    ("/usr/bin/env", "coreutils"),
+    ("/usr/bin/seq", "coreutils"),
+    ("/usr/bin/sha256sum", "coreutils"),
+    ("/lib64/ld-linux-x86-64.so.2", "libc6"),
+    ("/lib/x86_64-linux-gnu/libc.so.6", "libc6"),
+    ("/lib/x86_64-linux-gnu/libcrypto.so.3", "libssl3"),
+];
 
 /// The archive (newc) of what is in `root`.
 pub fn archive(root: &Path) -> io::Result<Vec<u8>> {
