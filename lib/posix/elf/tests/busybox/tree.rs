@@ -17,7 +17,7 @@ pub fn make(root: &Path) -> io::Result<()> {
     fs::write(root.join("text/words"), "the quick brown fox\njumps over\nthe lazy dog\n")?;
     fs::write(
         root.join("text/deep/binary"),
-        (0..20_000u32).map(|n| (n * n >> 5) as u8).collect::<Vec<_>>(),
+        (0..20_000u32).map(|n| ((n * n) >> 5) as u8).collect::<Vec<_>>(),
     )?;
     fs::write(root.join("text/deep/deeper/empty"), "")?;
     fs::write(root.join("text/with space"), "x\n")?;
