@@ -2,7 +2,6 @@
 
 use crate::format::{Entry, Error, Item, Problem, Reader};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use unilith_fs_api::FileType;
 
@@ -34,18 +33,21 @@ pub struct Index {
     pub inodes: Box<[Inode]>,
 }
 
+/// Number and device of an inode where the archive was made.
+type LinkKey = (u32, (u32, u32));
+
 struct Builder {
     inodes: Vec<Inode>,
-    /// The entries of each directory; empty for anything else.
-    entries: Vec<BTreeMap<&'static [u8], Number>>,
-    /// Files of the archive that is being read which have more than one name.
-    linked: BTreeMap<(u32, (u32, u32)), Number>,
+    /// The entries of each directory, sorted by name; empty for anything else. Who makes archives
+    /// mostly sorts them, too.
+    entries: Vec<Vec<(&'static [u8], Number)>>,
+    /// Files of the archive that is being read which have more than one name, sorted.
+    linked: Vec<(LinkKey, Number)>,
 }
 
 impl Index {
     pub fn build(archive: &'static [u8]) -> Result<Self, Error> {
-        let mut builder =
-            Builder { inodes: Vec::new(), entries: Vec::new(), linked: BTreeMap::new() };
+        let mut builder = Builder { inodes: Vec::new(), entries: Vec::new(), linked: Vec::new() };
         let at_start = |problem| Error { offset: 0, problem };
         builder.add(directory(ROOT)).map_err(at_start)?;
         let mut reader = Reader::new(archive);
@@ -86,12 +88,25 @@ impl Builder {
     fn add(&mut self, inode: Inode) -> Result<Number, Problem> {
         let number = Number::try_from(self.inodes.len()).map_err(|_| Problem::TooMany)?;
         self.inodes.push(inode);
-        self.entries.push(BTreeMap::new());
+        self.entries.push(Vec::new());
         Ok(number)
     }
 
     fn entry(&self, dir: Number, name: &[u8]) -> Option<Number> {
-        self.entries.get(dir as usize)?.get(name).copied()
+        let entries = self.entries.get(dir as usize)?;
+        let index = entries.binary_search_by_key(&name, |&(name, _)| name).ok()?;
+        Some(entries[index].1)
+    }
+
+    fn set_entry(&mut self, dir: Number, name: &'static [u8], number: Number) {
+        let Some(entries) = self.entries.get_mut(dir as usize) else { return };
+        if entries.last().is_none_or(|&(last, _)| last < name) {
+            return entries.push((name, number));
+        }
+        match entries.binary_search_by_key(&name, |&(name, _)| name) {
+            Ok(index) => entries[index].1 = number,
+            Err(index) => entries.insert(index, (name, number)),
+        }
     }
 
     fn inode(&mut self, number: Number) -> Option<&mut Inode> {
@@ -127,11 +142,11 @@ impl Builder {
             (Some(_), _) => return Err(Problem::NotDirectory),
             (None, FileType::Regular) if entry.links > 1 => {
                 let key = (entry.inode, entry.device);
-                match self.linked.get(&key) {
-                    Some(&number) => number,
-                    None => {
+                match self.linked.binary_search_by_key(&key, |&(key, _)| key) {
+                    Ok(index) => self.linked[index].1,
+                    Err(index) => {
                         let number = self.add(directory(dir))?;
-                        self.linked.insert(key, number);
+                        self.linked.insert(index, (key, number));
                         number
                     }
                 }
@@ -142,9 +157,7 @@ impl Builder {
             inode.file_type = file_type;
         }
         self.update(number, entry);
-        if let Some(entries) = self.entries.get_mut(dir as usize) {
-            entries.insert(name, number);
-        }
+        self.set_entry(dir, name, number);
         Ok(())
     }
 
@@ -155,9 +168,7 @@ impl Builder {
             Some(_) => Err(Problem::NotDirectory),
             None => {
                 let number = self.add(directory(dir))?;
-                if let Some(entries) = self.entries.get_mut(dir as usize) {
-                    entries.insert(name, number);
-                }
+                self.set_entry(dir, name, number);
                 Ok(number)
             }
         }
@@ -179,7 +190,7 @@ impl Builder {
     /// Counts the names of each inode, now that it is known which ones were replaced.
     fn finish(mut self) -> Index {
         for dir in 0..self.inodes.len() {
-            let entries: Box<[_]> = core::mem::take(&mut self.entries[dir]).into_iter().collect();
+            let entries = core::mem::take(&mut self.entries[dir]).into_boxed_slice();
             for &(_, number) in &entries {
                 let number = number as usize;
                 match self.inodes[number].file_type {

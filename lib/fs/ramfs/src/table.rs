@@ -3,7 +3,8 @@
 use crate::directory::Directory;
 use crate::file::PAGE;
 use crate::inode::{Body, Inode, Number};
-use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
 use unilith_fs_api::{FileType, FsError, Result, StatFs, check_name};
 
 /// TMPFS_MAGIC.
@@ -13,8 +14,10 @@ pub const ROOT: Number = 1;
 
 /// All inodes of a file system.
 pub struct Table {
-    inodes: BTreeMap<Number, Inode>,
-    next: Number,
+    /// The inode with number n is at n - 1; `None` if there is none any more.
+    inodes: Vec<Option<Inode>>,
+    /// Numbers that can be given again.
+    free: Vec<Number>,
     /// Pages that files may still take.
     room: u64,
     /// Pages that files may take in all.
@@ -24,16 +27,17 @@ pub struct Table {
 impl Table {
     pub fn new(permissions: u32, limit: u64) -> Self {
         let root = Inode::new(Body::Directory(Directory::new(ROOT)), permissions);
-        Self { inodes: [(ROOT, root)].into(), next: ROOT + 1, room: limit, limit }
+        Self { inodes: vec![Some(root)], free: Vec::new(), room: limit, limit }
     }
 
     /// `NotFound` only for an inode that is gone, which no handle leads to.
     pub fn get(&self, number: Number) -> Result<&Inode> {
-        self.inodes.get(&number).ok_or(FsError::NotFound)
+        let slot = self.inodes.get(slot(number));
+        slot.and_then(Option::as_ref).ok_or(FsError::NotFound)
     }
 
     pub fn get_mut(&mut self, number: Number) -> Result<&mut Inode> {
-        self.inodes.get_mut(&number).ok_or(FsError::NotFound)
+        find_mut(&mut self.inodes, number)
     }
 
     pub fn statfs(&self) -> StatFs {
@@ -51,7 +55,7 @@ impl Table {
     }
 
     pub fn write(&mut self, number: Number, offset: u64, data: &[u8]) -> Result<usize> {
-        let inode = self.inodes.get_mut(&number).ok_or(FsError::NotFound)?;
+        let inode = find_mut(&mut self.inodes, number)?;
         let written = inode.file()?.write(offset, data, &mut self.room)?;
         inode.touch();
         Ok(written)
@@ -68,10 +72,17 @@ impl Table {
     /// Adds an inode under a new name.
     pub fn create(&mut self, dir: Number, name: &[u8], inode: Inode) -> Result<Number> {
         self.free_name(dir, name)?;
-        let number = self.next;
         let is_directory = inode.file_type() == FileType::Directory;
-        self.next += 1;
-        self.inodes.insert(number, inode);
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => {
+                self.inodes.push(None);
+                self.inodes.len() as Number
+            }
+        };
+        if let Some(slot) = self.inodes.get_mut(slot(number)) {
+            *slot = Some(inode);
+        }
         self.add_name(dir, name, number)?;
         if is_directory {
             self.get_mut(dir)?.links += 1;
@@ -153,14 +164,14 @@ impl Table {
 
     /// Notes one more handle.
     pub fn hold(&mut self, number: Number) {
-        if let Some(inode) = self.inodes.get_mut(&number) {
+        if let Ok(inode) = self.get_mut(number) {
             inode.handles += 1;
         }
     }
 
     /// Notes one handle less.
     pub fn release(&mut self, number: Number) {
-        if let Some(inode) = self.inodes.get_mut(&number) {
+        if let Ok(inode) = self.get_mut(number) {
             inode.handles -= 1;
             self.collect(number);
         }
@@ -203,7 +214,7 @@ impl Table {
     }
 
     fn drop_links(&mut self, number: Number, links: u32) {
-        if let Some(inode) = self.inodes.get_mut(&number) {
+        if let Ok(inode) = self.get_mut(number) {
             inode.links = inode.links.saturating_sub(links);
             inode.changed = crate::now();
             self.collect(number);
@@ -212,13 +223,24 @@ impl Table {
 
     /// Frees an inode that nothing leads to any more.
     fn collect(&mut self, number: Number) {
-        use alloc::collections::btree_map::Entry;
-        let Entry::Occupied(entry) = self.inodes.entry(number) else { return };
-        if entry.get().links == 0 && entry.get().handles == 0 {
-            if let Body::File(file) = &entry.get().body {
+        let Ok(inode) = self.get(number) else { return };
+        if inode.links == 0 && inode.handles == 0 {
+            if let Body::File(file) = &inode.body {
                 self.room += file.pages();
             }
-            entry.remove();
+            if let Some(slot) = self.inodes.get_mut(slot(number)) {
+                *slot = None;
+                self.free.push(number);
+            }
         }
     }
+}
+
+/// Where the inode with this number is.
+fn slot(number: Number) -> usize {
+    usize::try_from(number).map_or(usize::MAX, |number| number.wrapping_sub(1))
+}
+
+fn find_mut(inodes: &mut [Option<Inode>], number: Number) -> Result<&mut Inode> {
+    inodes.get_mut(slot(number)).and_then(Option::as_mut).ok_or(FsError::NotFound)
 }

@@ -1,6 +1,5 @@
 //! The list of areas, kept in step with the platform's mappings.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 use unilith_posix_abi::{Errno, Result};
@@ -38,42 +37,57 @@ struct Attributes {
     backed: bool,
 }
 
-/// All areas, by start. They do not overlap.
-pub struct Areas(BTreeMap<usize, (usize, Attributes)>);
+#[derive(Clone, Copy)]
+struct Entry {
+    start: usize,
+    end: usize,
+    attributes: Attributes,
+}
+
+/// All areas, by ascending address. They do not overlap. A sorted vector rather than a tree: it
+/// is small code, and programs have tens of areas, rarely thousands.
+pub struct Areas(Vec<Entry>);
 
 const NONE: Prot = Prot { read: false, write: false, exec: false };
 
 impl Areas {
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
+    }
+
+    /// Where the first area is that starts at or after `addr`.
+    fn from(&self, addr: usize) -> usize {
+        self.0.partition_point(|area| area.start < addr)
+    }
+
+    /// Where the first area is that ends after `addr`.
+    fn after(&self, addr: usize) -> usize {
+        self.0.partition_point(|area| area.end <= addr)
     }
 
     pub fn is_free(&self, start: usize, end: usize) -> bool {
-        self.0.range(..end).next_back().is_none_or(|(_, &(last, _))| last <= start)
+        self.0.get(self.after(start)).is_none_or(|area| area.start >= end)
     }
 
     /// The highest address in `range` where `len` bytes are free.
     pub fn find_free(&self, range: Range<usize>, len: usize) -> Option<usize> {
         let mut end = range.end;
-        for (&start, &(last, _)) in self.0.range(..range.end).rev() {
-            if end.checked_sub(last).is_some_and(|room| room >= len) {
+        for area in self.0[..self.from(range.end)].iter().rev() {
+            if end.checked_sub(area.end).is_some_and(|room| room >= len) {
                 break;
             }
-            end = start.min(end);
+            end = area.start.min(end);
         }
         end.checked_sub(len).filter(|&start| start >= range.start)
     }
 
     pub fn at(&self, addr: usize) -> Option<Area> {
-        let (_, &(end, attributes)) = self.0.range(..=addr).next_back()?;
-        let Attributes { prot, origin, .. } = attributes;
-        (addr < end).then_some(Area { start: addr, end, prot, origin })
+        let entry = self.0.get(self.after(addr)).filter(|entry| entry.start <= addr)?;
+        Some(entry.area())
     }
 
     pub fn for_each(&self, visit: &mut dyn FnMut(Area)) {
-        for (&start, &(end, Attributes { prot, origin, .. })) in &self.0 {
-            visit(Area { start, end, prot, origin });
-        }
+        self.0.iter().for_each(|entry| visit(entry.area()));
     }
 
     pub fn covers(&self, start: usize, end: usize) -> bool {
@@ -89,24 +103,25 @@ impl Areas {
 
     /// Adds an area where there is none.
     pub fn insert(&mut self, start: usize, end: usize, prot: Prot, origin: Origin) -> Result<()> {
+        self.0.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let backed = prot != NONE;
         if backed {
             map(start, end - start, prot)?;
         }
-        self.0.insert(start, (end, Attributes { prot, origin, backed }));
+        let attributes = Attributes { prot, origin, backed };
+        self.0.insert(self.from(start), Entry { start, end, attributes });
         self.merge(start, end);
         Ok(())
     }
 
     pub fn remove(&mut self, start: usize, end: usize) -> Result<()> {
-        self.split(start);
-        self.split(end);
-        for (start, (end, attributes)) in self.inside(start, end) {
-            if attributes.backed {
-                unmap(start, end - start)?;
+        let inside = self.cut(start, end)?;
+        for entry in &self.0[inside.clone()] {
+            if entry.attributes.backed {
+                unmap(entry.start, entry.end - entry.start)?;
             }
-            self.0.remove(&start);
         }
+        self.0.drain(inside);
         Ok(())
     }
 
@@ -114,86 +129,94 @@ impl Areas {
         if !self.covers(start, end) {
             return Err(Errno::ENOMEM);
         }
-        self.split(start);
-        self.split(end);
-        let inside = self.inside(start, end);
-        if prot.write && inside.iter().any(|(_, (_, a))| a.origin == Origin::Shared) {
+        let inside = self.cut(start, end)?;
+        let shared = |entry: &Entry| entry.attributes.origin == Origin::Shared;
+        if prot.write && self.0[inside.clone()].iter().any(shared) {
             return Err(Errno::EACCES);
         }
-        for (start, (end, attributes)) in inside {
-            let backed = attributes.backed || prot != NONE;
-            match (attributes.backed, backed) {
-                (true, _) => protect(start, end - start, prot)?,
-                (false, true) => map(start, end - start, prot)?,
-                (false, false) => {}
+        for Entry { start, end, attributes } in &mut self.0[inside] {
+            if attributes.backed {
+                protect(*start, *end - *start, prot)?;
+            } else if prot != NONE {
+                map(*start, *end - *start, prot)?;
+                attributes.backed = true;
             }
-            self.0.insert(start, (end, Attributes { prot, backed, ..attributes }));
+            attributes.prot = prot;
         }
         self.merge(start, end);
         Ok(())
     }
 
-    pub fn set_origin(&mut self, start: usize, end: usize, origin: Origin) {
-        self.split(start);
-        self.split(end);
-        for (_, (_, attributes)) in self.0.range_mut(start..end) {
-            attributes.origin = origin;
+    pub fn set_origin(&mut self, start: usize, end: usize, origin: Origin) -> Result<()> {
+        let inside = self.cut(start, end)?;
+        for entry in &mut self.0[inside] {
+            entry.attributes.origin = origin;
         }
         self.merge(start, end);
+        Ok(())
     }
 
     pub fn discard(&mut self, start: usize, end: usize) -> Result<()> {
         if !self.covers(start, end) {
             return Err(Errno::ENOMEM);
         }
-        self.split(start);
-        self.split(end);
-        let inside = self.inside(start, end);
-        if inside.iter().any(|(_, (_, attributes))| attributes.origin != Origin::Anonymous) {
+        let inside = self.cut(start, end)?;
+        let anonymous = |entry: &Entry| entry.attributes.origin == Origin::Anonymous;
+        if !self.0[inside.clone()].iter().all(anonymous) {
             return Err(Errno::EINVAL);
         }
-        for (start, (end, attributes)) in inside {
+        for Entry { start, end, attributes } in &mut self.0[inside] {
             if attributes.backed {
-                unmap(start, end - start)?;
-                if let Err(error) = map(start, end - start, attributes.prot) {
-                    self.0.remove(&start); // the memory is gone: do not claim it
-                    return Err(error.into());
-                }
+                unmap(*start, *end - *start)?;
+                // If the memory is gone now, it is not claimed that it is there.
+                attributes.backed = false;
+                map(*start, *end - *start, attributes.prot)?;
+                attributes.backed = true;
             }
         }
         self.merge(start, end);
         Ok(())
     }
 
-    fn inside(&self, start: usize, end: usize) -> Vec<(usize, (usize, Attributes))> {
-        self.0.range(start..end).map(|(&start, &area)| (start, area)).collect()
-    }
-
-    /// Makes sure that no area goes across `addr`.
-    fn split(&mut self, addr: usize) {
-        if let Some((_, area)) = self.0.range_mut(..addr).next_back() {
-            let (end, attributes) = *area;
-            if addr < end {
-                area.0 = addr;
-                self.0.insert(addr, (end, attributes));
-            }
+    /// Makes sure that no area goes across `start` or `end`; which ones are between.
+    fn cut(&mut self, start: usize, end: usize) -> Result<Range<usize>> {
+        self.0.try_reserve(2).map_err(|_| Errno::ENOMEM)?;
+        for addr in [start, end] {
+            let index = self.after(addr);
+            let Some(entry) = self.0.get_mut(index).filter(|entry| entry.start < addr) else {
+                continue;
+            };
+            let before = Entry { end: addr, ..*entry };
+            entry.start = addr;
+            self.0.insert(index, before);
         }
+        Ok(self.from(start)..self.from(end))
     }
 
     /// Joins areas in and next to `start..end` that differ in nothing.
     fn merge(&mut self, start: usize, end: usize) {
-        let first = self.0.range(..start).next_back().map_or(start, |(&start, _)| start);
-        let mut previous: Option<(usize, (usize, Attributes))> = None;
-        let nearby: Vec<_> = self.0.range(first..=end).map(|(&s, &area)| (s, area)).collect();
-        for (start, (end, attributes)) in nearby {
-            match previous {
-                Some((s, (e, a))) if e == start && a == attributes => {
-                    self.0.remove(&start);
-                    self.0.insert(s, (end, attributes));
-                    previous = Some((s, (end, attributes)));
-                }
-                _ => previous = Some((start, (end, attributes))),
+        let first = self.from(start).saturating_sub(1);
+        let last = (self.from(end) + 1).min(self.0.len());
+        let mut kept = first;
+        for index in first + 1..last {
+            let next = self.0[index];
+            let current = &mut self.0[kept];
+            if current.end == next.start && current.attributes == next.attributes {
+                current.end = next.end;
+            } else {
+                kept += 1;
+                self.0[kept] = next;
             }
         }
+        if kept + 1 < last {
+            self.0.drain(kept + 1..last);
+        }
+    }
+}
+
+impl Entry {
+    fn area(&self) -> Area {
+        let Attributes { prot, origin, .. } = self.attributes;
+        Area { start: self.start, end: self.end, prot, origin }
     }
 }

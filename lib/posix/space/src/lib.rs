@@ -127,8 +127,7 @@ pub fn settle(addr: usize, len: usize, prot: Prot, origin: Origin) -> Result<()>
     let end = checked(addr, len)?;
     let mut space = SPACE.lock();
     space.areas.protect(addr, end, prot)?;
-    space.areas.set_origin(addr, end, origin);
-    Ok(())
+    space.areas.set_origin(addr, end, origin)
 }
 
 /// Calls `act` while `addr..addr + len` can be read, also if its protection, `prot`, forbids it.
