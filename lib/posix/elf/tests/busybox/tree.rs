@@ -1,0 +1,105 @@
+//! A directory tree on disk, and the same tree as a cpio archive.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+/// Fills `root` with something to look at.
+pub fn make(root: &Path) -> io::Result<()> {
+    for dir in ["bin", "etc", "dev", "tmp", "text/deep/deeper", "empty"] {
+        fs::create_dir_all(root.join(dir))?;
+    }
+    fs::set_permissions(root.join("empty"), fs::Permissions::from_mode(0o2750))?;
+    let numbers: String = (1..=3000).map(|n| format!("{} line {n}\n", n * 7919 % 1000)).collect();
+    fs::write(root.join("text/numbers"), numbers)?;
+    fs::write(root.join("text/words"), "the quick brown fox\njumps over\nthe lazy dog\n")?;
+    fs::write(
+        root.join("text/deep/binary"),
+        (0..20_000u32).map(|n| ((n * n) >> 5) as u8).collect::<Vec<_>>(),
+    )?;
+    fs::write(root.join("text/deep/deeper/empty"), "")?;
+    fs::write(root.join("text/with space"), "x\n")?;
+    fs::hard_link(root.join("text/words"), root.join("text/words.again"))?;
+    fs::set_permissions(root.join("text/numbers"), fs::Permissions::from_mode(0o4711))?;
+    symlink("text/words", root.join("link"))?;
+    symlink("nowhere", root.join("dangling"))?;
+    symlink("../../text", root.join("text/deep/up"))?;
+    symlink("loop", root.join("loop"))?;
+    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
+    fs::write(root.join("etc/group"), "root:x:0:\n")?;
+    for (program, package) in PROGRAMS {
+        let contents = fs::read(program).map_err(|error| {
+            io::Error::new(error.kind(), format!("{program}: {error}: install {package}"))
+        })?;
+        let copy = root.join(&program[1..]);
+        fs::create_dir_all(copy.parent().unwrap_or(root))?;
+        fs::write(&copy, contents)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+/// Programs and libraries of the host, and Debian's packages that have them.
+const PROGRAMS: [(&str, &str); 8] = [
+    ("/bin/busybox", "busybox-static"),
+    ("/sbin/ldconfig", "libc-bin"),
+    ("/usr/bin/env", "coreutils"),
+    ("/usr/bin/seq", "coreutils"),
+    ("/usr/bin/sha256sum", "coreutils"),
+    ("/lib64/ld-linux-x86-64.so.2", "libc6"),
+    ("/lib/x86_64-linux-gnu/libc.so.6", "libc6"),
+    ("/lib/x86_64-linux-gnu/libcrypto.so.3", "libssl3"),
+];
+
+/// The archive (newc) of what is in `root`.
+pub fn archive(root: &Path) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut inode = 0;
+    add(&mut out, root, Path::new("."), &mut inode)?;
+    put(&mut out, &[0; 13], b"TRAILER!!!", b"");
+    Ok(out)
+}
+
+fn add(out: &mut Vec<u8>, root: &Path, path: &Path, count: &mut u32) -> io::Result<()> {
+    let full = root.join(path);
+    let meta = fs::symlink_metadata(&full)?;
+    let data = match meta.file_type() {
+        kind if kind.is_symlink() => fs::read_link(&full)?.as_os_str().as_bytes().to_vec(),
+        kind if kind.is_file() => fs::read(&full)?,
+        _ => vec![],
+    };
+    *count += 1;
+    let links = meta.nlink() as u32;
+    let inode = if meta.is_file() && links > 1 { 1 << 30 | meta.ino() as u32 } else { *count };
+    let numbers =
+        [inode, meta.mode(), meta.uid(), meta.gid(), links, meta.mtime() as u32, data.len() as u32];
+    let mut all = [0; 13];
+    all[..7].copy_from_slice(&numbers);
+    put(out, &all, path.as_os_str().as_bytes(), &data);
+    if meta.is_dir() {
+        let mut names: Vec<_> = fs::read_dir(&full)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<_, _>>()?;
+        names.sort();
+        for name in names {
+            add(out, root, &path.join(name), count)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(out: &mut Vec<u8>, numbers: &[u32; 13], name: &[u8], data: &[u8]) {
+    let mut numbers = *numbers;
+    numbers[11] = name.len() as u32 + 1;
+    out.extend(b"070701");
+    for number in numbers {
+        out.extend(format!("{number:08X}").bytes());
+    }
+    out.extend(name);
+    out.push(0);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out.extend(data);
+    out.resize(out.len().next_multiple_of(4), 0);
+}

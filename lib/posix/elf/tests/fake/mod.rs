@@ -1,0 +1,201 @@
+//! A platform over the standard library, and a user space over a map of pages.
+//!
+//! The state belongs to the thread, so that tests which run at the same time do not meet; but
+//! the libraries' own state is the process's, so each test file uses one test, or a lock.
+#![allow(dead_code)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use unilith_platform::{Event, Platform, Region, Stream};
+use unilith_posix_api::{Fault, MapError, Prot, SyscallArgs, UserSpace};
+
+pub const PAGE: usize = 4096;
+/// Small, so that its ends are near.
+pub const USER: Range<usize> = 0x1_0000..0x4000_0000;
+
+pub static OUTPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+pub static COMMAND_LINE: Mutex<&'static [u8]> = Mutex::new(b"");
+
+struct Fake;
+
+impl Platform for Fake {
+    const NAME: &'static str = "fake";
+    fn console_write(_: Stream, bytes: &[u8]) {
+        OUTPUT.lock().expect("not poisoned").extend(bytes);
+    }
+    fn console_read(buf: &mut [u8]) -> usize {
+        let input = b"input";
+        let len = input.len().min(buf.len());
+        buf[..len].copy_from_slice(&input[..len]);
+        len
+    }
+    fn monotonic_ns() -> u64 {
+        static NOW: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        NOW.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed)
+    }
+    fn realtime_ns() -> u64 {
+        1_700_000_000_123_456_789
+    }
+    fn cycles() -> u64 {
+        0
+    }
+    fn entry_cycles() -> u64 {
+        0
+    }
+    fn command_line() -> &'static [u8] {
+        *COMMAND_LINE.lock().expect("not poisoned")
+    }
+    fn initrd() -> &'static [u8] {
+        &[]
+    }
+    fn memory(_: usize) -> Option<Region> {
+        None
+    }
+    fn entropy(_: &mut [u8]) -> bool {
+        false
+    }
+    fn event(_: Event<'_>) {}
+    fn backtrace(_: &mut dyn FnMut(usize)) {}
+    fn exit(status: u8) -> ! {
+        panic!("exit {status}")
+    }
+}
+
+unilith_platform::bind!(Fake);
+
+struct NoPages;
+
+impl unilith_mem_api::PageAllocator for NoPages {
+    fn allocate(_: usize) -> Option<std::ptr::NonNull<u8>> {
+        None
+    }
+    unsafe fn free(_: std::ptr::NonNull<u8>, _: usize) {}
+    fn free_pages() -> usize {
+        7
+    }
+}
+
+unilith_mem_api::bind!(NoPages);
+
+type Pages = BTreeMap<usize, (Prot, Box<[u8; PAGE]>)>;
+
+/// Pages that may be mapped at once.
+const MOST: usize = 16 * 1024;
+
+static MEMORY: Mutex<Pages> = Mutex::new(BTreeMap::new());
+
+thread_local! {
+    /// Where the program was started, and with which stack.
+    pub static STARTED: RefCell<Option<(usize, usize)>> = const { RefCell::new(None) };
+}
+
+/// What the pages of a range may be used for: as many `None` as are not mapped.
+pub fn protection(range: Range<usize>) -> Vec<Option<Prot>> {
+    let memory = MEMORY.lock().expect("not poisoned");
+    range.step_by(PAGE).map(|page| memory.get(&page).map(|(prot, _)| *prot)).collect()
+}
+
+pub fn mapped_pages() -> usize {
+    MEMORY.lock().expect("not poisoned").len()
+}
+
+struct User;
+
+unilith_posix_api::bind!(User);
+
+fn pages(addr: usize, len: usize) -> Result<impl Iterator<Item = usize> + Clone, MapError> {
+    let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
+    if len == 0 || (addr | len) % PAGE != 0 || addr < USER.start || end > USER.end {
+        return Err(MapError::Invalid);
+    }
+    Ok((addr..end).step_by(PAGE))
+}
+
+fn each(
+    addr: usize,
+    len: usize,
+    mut act: impl FnMut(&mut Prot, &mut [u8], usize) -> bool,
+) -> Result<(), Fault> {
+    let mut memory = MEMORY.lock().expect("not poisoned");
+    let end = addr.checked_add(len).ok_or(Fault)?;
+    let mut at = addr;
+    while at < end {
+        let start = at % PAGE;
+        let count = (PAGE - start).min(end - at);
+        let (prot, page) = memory.get_mut(&(at - start)).ok_or(Fault)?;
+        if !act(prot, &mut page[start..start + count], at - addr) {
+            return Err(Fault);
+        }
+        at += count;
+    }
+    Ok(())
+}
+
+impl UserSpace for User {
+    fn range() -> Range<usize> {
+        USER
+    }
+    fn map(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
+        assert!(!(prot.write && prot.exec));
+        let mut memory = MEMORY.lock().expect("not poisoned");
+        let pages = pages(addr, len)?;
+        if pages.clone().any(|page| memory.contains_key(&page)) {
+            return Err(MapError::Invalid);
+        }
+        if memory.len() + len / PAGE > MOST {
+            return Err(MapError::NoMemory);
+        }
+        memory.extend(pages.map(|page| (page, (prot, Box::new([0; PAGE])))));
+        Ok(())
+    }
+    fn protect(addr: usize, len: usize, new: Prot) -> Result<(), MapError> {
+        assert!(!(new.write && new.exec));
+        let mut memory = MEMORY.lock().expect("not poisoned");
+        let pages = pages(addr, len)?;
+        if !pages.clone().all(|page| memory.contains_key(&page)) {
+            return Err(MapError::Invalid);
+        }
+        for page in pages {
+            if let Some((prot, _)) = memory.get_mut(&page) {
+                *prot = new;
+            }
+        }
+        Ok(())
+    }
+    fn unmap(addr: usize, len: usize) -> Result<(), MapError> {
+        let mut memory = MEMORY.lock().expect("not poisoned");
+        for page in pages(addr, len)? {
+            memory.remove(&page);
+        }
+        Ok(())
+    }
+    fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
+        each(from, into.len(), |prot, bytes, done| {
+            into[done..done + bytes.len()].copy_from_slice(bytes);
+            prot.read
+        })
+    }
+    fn copy_out(from: &[u8], to: usize) -> Result<(), Fault> {
+        each(to, from.len(), |prot, bytes, done| {
+            if prot.write {
+                bytes.copy_from_slice(&from[done..done + bytes.len()]);
+            }
+            prot.write
+        })
+    }
+    fn set_thread_pointer(base: usize) -> bool {
+        base < USER.end
+    }
+    fn thread_pointer() -> usize {
+        0x1234
+    }
+    fn hwcap() -> usize {
+        0x55
+    }
+    fn start(entry: usize, stack: usize, _: fn(&SyscallArgs) -> isize) -> ! {
+        STARTED.with(|started| *started.borrow_mut() = Some((entry, stack)));
+        panic!("started")
+    }
+}

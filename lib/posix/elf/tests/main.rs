@@ -1,0 +1,123 @@
+//! Starting programs, from the command line to the first instruction, and what is said when that
+//! is impossible. One test: the tree and the address space are the process's.
+
+use std::panic::catch_unwind;
+use unilith_posix_api::Prot;
+
+mod fake;
+
+/// A program with code, data and 4 KiB of zeros, at `address`.
+fn program(kind: u16, address: u64, flags: u32) -> Vec<u8> {
+    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+    out.resize(16, 0);
+    out.extend(kind.to_le_bytes());
+    out.extend(62u16.to_le_bytes());
+    out.extend(1u32.to_le_bytes());
+    for word in [address + 0x80, 64, 0] {
+        out.extend(word.to_le_bytes());
+    }
+    out.extend(0u32.to_le_bytes());
+    for half in [64u16, 56, 2, 0, 0, 0] {
+        out.extend(half.to_le_bytes());
+    }
+    for (flags, offset, at, in_file, size) in
+        [(flags, 0u64, address, 0x1000u64, 0x1000u64), (6, 0x1000, address + 0x1000, 8, 0x1008)]
+    {
+        out.extend(1u32.to_le_bytes());
+        out.extend(flags.to_le_bytes());
+        for word in [offset, at, at, in_file, size, 0x1000] {
+            out.extend(word.to_le_bytes());
+        }
+    }
+    out.resize(0x1000, 0x90);
+    out.extend(b"initial!");
+    out
+}
+
+/// Runs the loader: where it started the program, or its status and what it said.
+fn run(line: &'static str) -> Result<(usize, usize), (u8, String)> {
+    *fake::COMMAND_LINE.lock().expect("not poisoned") = line.as_bytes();
+    fake::OUTPUT.lock().expect("not poisoned").clear();
+    match catch_unwind(|| unilith_elf::main(|_| 0)) {
+        Ok(status) => {
+            let said = fake::OUTPUT.lock().expect("not poisoned").clone();
+            Err((status, String::from_utf8(said).expect("text")))
+        }
+        Err(_) => Ok(fake::STARTED.take().expect("started")),
+    }
+}
+
+fn put(path: &str, contents: &[u8]) {
+    let vfs = unilith_vfs::vfs();
+    let file = vfs.create(&vfs.root().expect("mounted"), path.as_bytes(), 0o755).expect("made");
+    assert_eq!(file.write_at(0, contents), Ok(contents.len()));
+}
+
+fn forget() {
+    unilith_space::unmap(fake::USER.start, fake::USER.len()).expect("unmapped");
+    assert_eq!(fake::mapped_pages(), 0);
+}
+
+#[test]
+fn programs_start_or_say_why_not() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let fails = |line, status, words: &str| {
+        let (got, said) = run(line).expect_err("refused");
+        assert_eq!((got, said.lines().count()), (status, 1), "{said}");
+        assert!(said.starts_with("unilith: ") && said.contains(words), "{said}");
+    };
+    fails("", 127, "unilith.program=");
+    fails("unilith.program=/x", 127, "/x: no such file");
+    unilith_vfs::mount(b"/", unilith_ramfs::root(0o755));
+    fails("unilith.program=/x", 127, "/x: no such file");
+    put("/fixed", &program(2, 0x40_0000, 5));
+    put("/pie", &program(3, 0, 5));
+    put("/wx", &program(2, 0x40_0000, 7));
+    put("/high", &program(2, 0x7000_0000_0000, 5));
+    put("/low", &program(2, 0x1000, 5));
+    put("/cut", &program(2, 0x40_0000, 5)[..0x1004]);
+    put("/script", b"#! /bin/sh -e\necho");
+    fails("unilith.program=/fixed/x", 127, "not a directory");
+    fails("unilith.program=/", 126, "/: not a regular file");
+    fails("unilith.program=/wx", 126, "/wx: a segment is writable and executable");
+    fails("unilith.program=/script", 126, "run /bin/sh -e with it");
+    fails("unilith.program=/cut", 126, "cut off");
+    fails("unilith.program=/high", 126, "addresses");
+    forget();
+    fails("unilith.program=/low", 126, "addresses");
+    forget();
+
+    let (entry, stack) = run("unilith.program=/fixed env.A=b%20c -- x").expect("started");
+    assert_eq!(entry, 0x40_0080);
+    let prot = fake::protection(0x40_0000..0x40_4000);
+    assert_eq!(prot, [Some(Prot::RX), Some(Prot::RW), Some(Prot::RW), None]);
+    let mut data = [0; 16];
+    unilith_posix_api::copy_in(0x40_1000, &mut data).expect("mapped");
+    assert_eq!(&data, b"initial!\0\0\0\0\0\0\0\0");
+    unilith_posix_api::copy_in(stack, &mut data).expect("mapped");
+    assert_eq!(data[..8], 2usize.to_ne_bytes());
+    let mut top = vec![0; fake::USER.end - stack];
+    unilith_posix_api::copy_in(stack, &mut top).expect("mapped to the top");
+    let text = String::from_utf8_lossy(&top).into_owned();
+    assert!(text.contains("/fixed\0x\0A=b c\0/fixed\0"), "{text:?}");
+    // Below the stack nothing is mapped, and nothing will be.
+    let bottom = fake::USER.end - (256 << 10);
+    assert_eq!(fake::protection(bottom - 4096..bottom + 4096), [None, Some(Prot::RW)]);
+    let map = unilith_space::map(
+        unilith_space::Place::Anywhere(0),
+        4096,
+        Prot::RW,
+        unilith_space::Origin::Anonymous,
+    );
+    assert!(map.expect("room") < fake::USER.end - (8 << 20));
+    // The heap begins after the program.
+    assert_eq!(unilith_space::heap(0), 0x40_3000);
+    assert_eq!(unilith_space::heap(0x40_3001), 0x40_3001);
+    assert_eq!(unilith_space::heap(usize::MAX), 0x40_3001);
+    forget();
+
+    let (entry, _) = run("unilith.program=/pie unilith.argv0=other").expect("started");
+    assert_eq!(entry % 4096, 0x80);
+    assert_eq!(fake::protection(entry - 0x80..entry), [Some(Prot::RX)]);
+    forget();
+}

@@ -1,0 +1,98 @@
+//! Opening files.
+
+use crate::change::permissions;
+use crate::node_file::NodeFile;
+use crate::place::Place;
+use alloc::boxed::Box;
+use unilith_fs_api::{FileType, NodeRef};
+use unilith_posix_abi::raw::general::{
+    O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH,
+    O_RDONLY, O_TRUNC, O_WRONLY,
+};
+use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
+use unilith_posix_fd::table;
+
+/// The bit of O_TMPFILE that is not O_DIRECTORY: the kernel's `__O_TMPFILE`.
+const TMPFILE: u32 = 0o20_000_000;
+/// The flags that O_PATH does not ignore.
+const WITH_PATH: u32 = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
+/// The flags that F_GETFL tells later.
+const KEPT: u32 = !(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
+
+fn open_node(place: &Place, flags: u32, mode: u32) -> Result<NodeRef> {
+    let writes = flags & O_ACCMODE != O_RDONLY;
+    let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
+    let found = place.walk(flags & O_NOFOLLOW == 0 && !exclusive)?;
+    let Some(node) = found.node else {
+        return match found.name {
+            Some(name) if flags & O_CREAT != 0 => {
+                if found.directory {
+                    return Err(Errno::EISDIR);
+                }
+                Ok(found.parent.create(&name, permissions(mode))?)
+            }
+            _ => Err(Errno::ENOENT),
+        };
+    };
+    if exclusive {
+        return Err(Errno::EEXIST);
+    }
+    let kind = node.file_type();
+    match kind {
+        FileType::Symlink if flags & O_PATH == 0 => return Err(Errno::ELOOP),
+        FileType::Directory if writes || flags & O_CREAT != 0 => return Err(Errno::EISDIR),
+        FileType::Directory => {}
+        _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
+        FileType::Fifo | FileType::Socket if flags & O_PATH == 0 => return Err(Errno::ENXIO),
+        FileType::Regular if writes && node.statfs().read_only => return Err(Errno::EROFS),
+        FileType::Regular if flags & O_TRUNC != 0 => node.truncate(0)?,
+        _ => {}
+    }
+    Ok(node)
+}
+
+fn open_at(dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
+    let flags = if flags & O_PATH != 0 { flags & WITH_PATH } else { flags };
+    if flags & TMPFILE != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if flags & (O_CREAT | O_DIRECTORY) == O_CREAT | O_DIRECTORY {
+        return Err(Errno::EINVAL);
+    }
+    let place = Place::read(dir, path)?;
+    let node = open_node(&place, flags, mode)?;
+    table::open(Box::new(NodeFile::new(node)), flags & KEPT, flags & O_CLOEXEC != 0)
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// open(2)
+    pub fn open[__NR_open](path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
+        open_at(Fd::CWD, path, flags, mode)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// creat(2)
+    pub fn creat[__NR_creat](path: UserPtr, mode: u32) -> Result<Fd> {
+        open_at(Fd::CWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode)
+    }
+}
+
+syscall! {
+    /// openat(2). O_NONBLOCK and O_APPEND are kept, what concerns caches and signals is too, but
+    /// has no effect; O_TMPFILE is not supported.
+    pub fn openat[__NR_openat](dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
+        const { assert!(KEPT & (O_APPEND | O_NONBLOCK) == O_APPEND | O_NONBLOCK) };
+        open_at(dir, path, flags, mode)
+    }
+}
+
+syscall! {
+    /// truncate(2)
+    pub fn truncate[__NR_truncate](path: UserPtr, size: i64) -> Result<()> {
+        let size = u64::try_from(size).map_err(|_| Errno::EINVAL)?;
+        Ok(Place::read(Fd::CWD, path)?.node(true)?.truncate(size)?)
+    }
+}

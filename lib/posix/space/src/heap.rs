@@ -1,0 +1,43 @@
+//! The heap: the area after the program that brk(2) moves the end of.
+
+use crate::areas::{Areas, Origin};
+use crate::round_up;
+use unilith_posix_api::Prot;
+
+/// The heap, if a program has been loaded.
+pub struct Heap {
+    start: usize,
+    /// Its end, to the byte; pages are mapped up to the next page.
+    end: usize,
+}
+
+impl Heap {
+    pub const fn new() -> Self {
+        Self { start: 0, end: 0 }
+    }
+
+    pub fn start(&mut self, at: usize) {
+        *self = Self { start: at, end: at };
+    }
+
+    pub fn resize(&mut self, areas: &mut Areas, end: usize) -> usize {
+        if self.start != 0 && end >= self.start && self.try_resize(areas, end).is_some() {
+            self.end = end;
+        }
+        self.end
+    }
+
+    fn try_resize(&mut self, areas: &mut Areas, end: usize) -> Option<()> {
+        let (old, new) = (round_up(self.end).ok()?, round_up(end).ok()?);
+        if new < old {
+            return areas.remove(new, old).ok();
+        }
+        if new > old {
+            if new > unilith_posix_api::range().end || !areas.is_free(old, new) {
+                return None;
+            }
+            return areas.insert(old, new, Prot::RW, Origin::Anonymous).ok();
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Who owns which part of an application's address space.
+//!
+//! The platform maps pages and knows nothing about why. This crate keeps the list of areas (what
+//! Linux calls VMAs), finds room, and is the one place that decides what may be mapped: never
+//! something that is writable and executable at once. The loader and the memory calls share it.
+//!
+//! The platform backs what it maps with memory at once. So an area that nobody may touch is not
+//! mapped at all until it is made accessible: allocators that reserve much and use little stay
+//! cheap.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod areas;
+mod heap;
+
+pub use areas::{Area, Origin};
+
+use areas::Areas;
+use unilith_posix_abi::{Errno, Result};
+use unilith_posix_api::Prot;
+use unilith_sync::Lock;
+
+/// Bytes in a page.
+pub const PAGE: usize = 4096;
+
+/// Where a new area should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Wherever there is room, at this address if possible.
+    Anywhere(usize),
+    /// Wherever there is room below this address.
+    Below(usize),
+    /// Here; what is here goes away.
+    Replace(usize),
+    /// Here, if there is nothing yet.
+    Exactly(usize),
+}
+
+struct Space {
+    areas: Areas,
+    heap: heap::Heap,
+    /// New areas are put below; the stack is above. 0: not set yet.
+    top: usize,
+}
+
+static SPACE: Lock<Space> =
+    Lock::new(Space { areas: Areas::new(), heap: heap::Heap::new(), top: 0 });
+
+/// `len` in whole pages; ENOMEM if there is no such number.
+pub fn round_up(len: usize) -> Result<usize> {
+    len.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)
+}
+
+/// Maps an area of `len` bytes (rounded up to pages), filled with zeros: its address.
+///
+/// # Errors
+/// EACCES for something writable and executable, EINVAL for an address that is not page-aligned
+/// or a length of 0, ENOMEM if there is no room or no memory, EEXIST for [`Place::Exactly`].
+pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize> {
+    check(prot)?;
+    if len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let len = round_up(len)?;
+    let range = unilith_posix_api::range();
+    let mut space = SPACE.lock();
+    let top = if space.top == 0 { range.end } else { space.top };
+    let free = |space: &Space, top| space.areas.find_free(range.start..top, len);
+    let addr = match place {
+        Place::Anywhere(hint) => {
+            let hint = hint & !(PAGE - 1);
+            let end = hint.checked_add(len);
+            let fits = hint >= range.start && end.is_some_and(|end| end <= range.end);
+            if fits && space.areas.is_free(hint, hint + len) {
+                hint
+            } else {
+                free(&space, top).ok_or(Errno::ENOMEM)?
+            }
+        }
+        Place::Below(limit) => free(&space, limit.min(top)).ok_or(Errno::ENOMEM)?,
+        Place::Replace(addr) | Place::Exactly(addr) => {
+            let end = addr.checked_add(len).ok_or(Errno::ENOMEM)?;
+            if addr % PAGE != 0 {
+                return Err(Errno::EINVAL);
+            }
+            if addr < range.start || end > range.end {
+                return Err(if addr < range.start { Errno::EPERM } else { Errno::ENOMEM });
+            }
+            if !space.areas.is_free(addr, end) {
+                if let Place::Exactly(_) = place {
+                    return Err(Errno::EEXIST);
+                }
+                space.areas.remove(addr, end)?;
+            }
+            addr
+        }
+    };
+    space.areas.insert(addr, addr + len, prot, origin)?;
+    Ok(addr)
+}
+
+/// Unmaps everything in `addr..addr + len`.
+pub fn unmap(addr: usize, len: usize) -> Result<()> {
+    let end = checked(addr, len).map_err(|_| Errno::EINVAL)?;
+    if len == 0 || end > unilith_posix_api::range().end {
+        return Err(Errno::EINVAL);
+    }
+    SPACE.lock().areas.remove(addr, end)
+}
+
+/// Changes what may be done with `addr..addr + len`. ENOMEM if there is a hole in it.
+pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
+    check(prot)?;
+    let end = checked(addr, len)?;
+    if len == 0 {
+        return Ok(());
+    }
+    SPACE.lock().areas.protect(addr, end, prot)
+}
+
+/// Says what an area is, now that it has been filled: what may be done with it, and where its
+/// contents come from. All of it was mapped as [`Origin::Anonymous`].
+pub fn settle(addr: usize, len: usize, prot: Prot, origin: Origin) -> Result<()> {
+    check(prot)?;
+    let end = checked(addr, len)?;
+    let mut space = SPACE.lock();
+    space.areas.protect(addr, end, prot)?;
+    space.areas.set_origin(addr, end, origin)
+}
+
+/// Calls `act` while `addr..addr + len` can be read, also if its protection, `prot`, forbids it.
+pub fn with_readable<T>(
+    addr: usize,
+    len: usize,
+    prot: Prot,
+    act: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if prot.read {
+        return act();
+    }
+    protect(addr, len, Prot::R)?;
+    let result = act();
+    protect(addr, len, prot)?;
+    result
+}
+
+/// Makes `addr..addr + len` of private anonymous memory zero again (MADV_DONTNEED).
+/// EINVAL if something else is there, ENOMEM if there is a hole.
+pub fn discard(addr: usize, len: usize) -> Result<()> {
+    let end = checked(addr, len)?;
+    SPACE.lock().areas.discard(addr, end)
+}
+
+/// Checks that all of `addr..addr + len` is mapped. ENOMEM if not.
+pub fn check_mapped(addr: usize, len: usize) -> Result<()> {
+    let end = checked(addr, len)?;
+    if SPACE.lock().areas.covers(addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// The area at `addr`, with the part of it from `addr` on.
+pub fn area(addr: usize) -> Option<Area> {
+    SPACE.lock().areas.at(addr)
+}
+
+/// Makes the area that ends at `addr + old` longer in place, if there is room.
+pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
+    let mut space = SPACE.lock();
+    let area = space.areas.at(addr).ok_or(Errno::EFAULT)?;
+    let (old_end, end) = (checked(addr, old)?, checked(addr, new)?);
+    if end > unilith_posix_api::range().end || !space.areas.is_free(old_end, end) {
+        return Err(Errno::ENOMEM);
+    }
+    space.areas.insert(old_end, end, area.prot, area.origin)
+}
+
+/// Has new areas put below `top`: what is above is the stack's.
+pub fn set_top(top: usize) {
+    SPACE.lock().top = top;
+}
+
+/// Starts the heap (brk) at the first page from `addr` on.
+pub fn set_heap(addr: usize) -> Result<()> {
+    let start = round_up(addr)?;
+    SPACE.lock().heap.start(start);
+    Ok(())
+}
+
+/// Moves the end of the heap; where it is afterwards. What is impossible changes nothing.
+pub fn heap(end: usize) -> usize {
+    let mut space = SPACE.lock();
+    let Space { areas, heap, .. } = &mut *space;
+    heap.resize(areas, end)
+}
+
+/// Calls `visit` for every area, from low to high addresses.
+pub fn for_each(visit: &mut dyn FnMut(Area)) {
+    SPACE.lock().areas.for_each(visit);
+}
+
+fn check(prot: Prot) -> Result<()> {
+    if prot.write && prot.exec { Err(Errno::EACCES) } else { Ok(()) }
+}
+
+fn checked(addr: usize, len: usize) -> Result<usize> {
+    if addr % PAGE != 0 {
+        return Err(Errno::EINVAL);
+    }
+    addr.checked_add(round_up(len)?).ok_or(Errno::ENOMEM)
+}
