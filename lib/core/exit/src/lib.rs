@@ -6,7 +6,10 @@ use unilith_sync::Lock;
 
 const HOOKS: usize = unilith_config::number(option_env!("CONFIG_EXIT_HOOKS"), 4);
 
-static REGISTERED: Lock<[Option<fn()>; HOOKS]> = Lock::new([None; HOOKS]);
+/// A function that is called at exit.
+type Hook = Option<fn()>;
+
+static REGISTERED: Lock<[Hook; HOOKS]> = Lock::new([None; HOOKS]);
 
 /// There is no room for another hook: raise the option EXIT_HOOKS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,10 @@ impl Platform for MemoryOnly {
     fn cycles() -> u64 {
         0
     }
+    fn entry_cycles() -> u64 {
+        0
+    }
+    fn backtrace(_: &mut dyn FnMut(usize)) {}
     fn command_line() -> &'static [u8] {
         &[]
     }
