@@ -65,7 +65,7 @@ pub fn monotonic_ns() -> u64 {
         return kvm_ns();
     }
     let elapsed = cycles().wrapping_sub(entry_cycles());
-    (u128::from(elapsed) * u128::from(rate) >> 32) as u64
+    ((u128::from(elapsed) * u128::from(rate)) >> 32) as u64
 }
 
 /// Nanoseconds since the Unix epoch.
@@ -76,7 +76,7 @@ pub fn realtime_ns() -> u64 {
         epoch = if RATE.load(Ordering::Relaxed) == KVM {
             kvm_wall_ns()
         } else {
-            rtc_seconds() * NS_PER_S - since_boot
+            (unilith_mc146818::seconds(&Cmos) * NS_PER_S).saturating_sub(since_boot)
         };
         EPOCH.store(epoch, Ordering::Relaxed);
     }
@@ -162,7 +162,7 @@ fn kvm_ns() -> u64 {
         // SAFETY: as above.
         let left = unsafe { (&raw const (*clock).tsc_shift).read_volatile() } >= 0;
         let delta = if left { delta << shift } else { delta >> shift };
-        return time.wrapping_add((u128::from(delta) * u128::from(mul) >> 32) as u64);
+        return time.wrapping_add(((u128::from(delta) * u128::from(mul)) >> 32) as u64);
     }
 }
 
@@ -177,61 +177,15 @@ fn kvm_wall_ns() -> u64 {
     u64::from(seconds) * NS_PER_S + u64::from(nanoseconds)
 }
 
-/// Seconds since the epoch from the real-time clock (Motorola MC146818A).
-fn rtc_seconds() -> u64 {
-    const STATUS_A: u8 = 10;
-    const STATUS_B: u8 = 11;
-    const UPDATE: u8 = 0x80;
-    const BINARY: u8 = 0b100;
-    const HOURS_24: u8 = 0b10;
-    let read = |register: u8| {
-        // SAFETY: the RTC's index and data ports; reading changes nothing.
+/// The real-time clock's index and data ports.
+struct Cmos;
+
+impl unilith_mc146818::Registers for Cmos {
+    fn read(&self, register: u8) -> u8 {
+        // SAFETY: reading the RTC changes nothing.
         unsafe {
             port::write8(0x70, register);
             port::read8(0x71)
         }
-    };
-    let sample = || [0u8, 2, 4, 7, 8, 9].map(read);
-    // Twice the same, not during an update: consistent. Bounded: the clock may be absent.
-    let mut now = sample();
-    for _ in 0..100_000 {
-        let updating = read(STATUS_A) & UPDATE != 0;
-        let again = sample();
-        if !updating && again == now {
-            break;
-        }
-        now = again;
-    }
-    let mode = read(STATUS_B);
-    let afternoon = mode & HOURS_24 == 0 && now[2] & 0x80 != 0;
-    now[2] &= 0x7f;
-    if mode & BINARY == 0 {
-        now = now.map(|bcd| (bcd >> 4) * 10 + (bcd & 15));
-    }
-    let [second, minute, mut hour, day, month, year] = now.map(u64::from);
-    if mode & HOURS_24 == 0 {
-        hour = hour % 12 + if afternoon { 12 } else { 0 };
-    }
-    days_since_epoch(2000 + year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar, by counting years from March.
-fn days_since_epoch(year: u64, month: u64, day: u64) -> u64 {
-    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + day;
-    days.saturating_sub(719_469)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::days_since_epoch;
-
-    #[test]
-    fn dates_become_days() {
-        assert_eq!(days_since_epoch(1970, 1, 1), 0);
-        assert_eq!(days_since_epoch(2000, 2, 29), 11_016);
-        assert_eq!(days_since_epoch(2000, 3, 1), 11_017);
-        assert_eq!(days_since_epoch(2024, 12, 31), 20_088);
-        assert_eq!(days_since_epoch(2099, 12, 31), 47_481);
     }
 }

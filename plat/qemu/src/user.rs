@@ -53,7 +53,7 @@ fn pages(
     len: usize,
 ) -> Result<impl DoubleEndedIterator<Item = usize> + Clone, MapError> {
     let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
-    if len == 0 || addr < RANGE.start || end > RANGE.end || (addr | len) % PAGE != 0 {
+    if len == 0 || addr < RANGE.start || end > RANGE.end || !(addr | len).is_multiple_of(PAGE) {
         return Err(MapError::Invalid);
     }
     Ok((addr..end).step_by(PAGE))

@@ -56,7 +56,7 @@ impl<M: Fn(usize) -> Option<Region>> Pool<M> {
     /// `pages` came from [`allocate`](Self::allocate) with this very `count` and is not used again.
     pub unsafe fn free(&mut self, pages: NonNull<u8>, count: usize) {
         let page = pages.as_ptr().expose_provenance();
-        let never = page % PAGE_SIZE != 0
+        let never = !page.is_multiple_of(PAGE_SIZE)
             || page < self.end && self.next < page.saturating_add(count.saturating_mul(PAGE_SIZE));
         debug_assert!(!never, "free of pages that were never allocated");
         // SAFETY: the caller gives `count` pages from `page` away.

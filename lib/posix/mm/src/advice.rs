@@ -13,7 +13,7 @@ syscall! {
     /// madvise(2): MADV_DONTNEED makes private anonymous memory zero; hints that need not be
     /// heeded are accepted; what has a meaning that is missing here is EINVAL.
     pub fn madvise[__NR_madvise](addr: usize, len: usize, advice: u32) -> Result<()> {
-        if addr % PAGE != 0 {
+        if !addr.is_multiple_of(PAGE) {
             return Err(Errno::EINVAL);
         }
         match advice {

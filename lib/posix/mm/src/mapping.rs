@@ -68,7 +68,7 @@ syscall! {
         offset: u64,
     ) -> Result<usize> {
         let prot = prot(protection)?;
-        if len == 0 || offset % PAGE as u64 != 0 {
+        if len == 0 || !offset.is_multiple_of(PAGE as u64) {
             return Err(Errno::EINVAL);
         }
         let shared = match flags & MAP_TYPE {
@@ -126,7 +126,7 @@ syscall! {
         let fixed = flags & MREMAP_FIXED != 0;
         if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED) != 0
             || fixed && flags & MREMAP_MAYMOVE == 0
-            || addr % PAGE != 0
+            || !addr.is_multiple_of(PAGE)
             || old_len == 0
             || new_len == 0
         {
@@ -140,7 +140,7 @@ syscall! {
         if fixed {
             let overlap = new_addr < addr.saturating_add(old_len)
                 && addr < new_addr.saturating_add(new_len);
-            if new_addr % PAGE != 0 || overlap {
+            if !new_addr.is_multiple_of(PAGE) || overlap {
                 return Err(Errno::EINVAL);
             }
         } else if new_len <= old_len {

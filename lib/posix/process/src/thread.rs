@@ -60,7 +60,7 @@ syscall! {
             (Some((old, sig)), 0) if old == area && len == RSEQ_LEN => {
                 Err(if sig == signature { Errno::EBUSY } else { Errno::EPERM })
             }
-            (None, 0) if len == RSEQ_LEN && area.0 % RSEQ_LEN as usize == 0 => {
+            (None, 0) if len == RSEQ_LEN && area.0.is_multiple_of(RSEQ_LEN as usize) => {
                 area.copy_out(&[0; 8])?; // cpu_id_start and cpu_id
                 *registered = Some((area, signature));
                 Ok(())
@@ -109,7 +109,7 @@ syscall! {
         to: UserPtr,
     ) -> Result<usize> {
         const WORD: u32 = size_of::<usize>() as u32;
-        if len < WORD || len % WORD != 0 {
+        if len < WORD || !len.is_multiple_of(WORD) {
             return Err(Errno::EINVAL);
         }
         if !is_self(pid) {

@@ -204,7 +204,7 @@ fn check(prot: Prot) -> Result<()> {
 }
 
 fn checked(addr: usize, len: usize) -> Result<usize> {
-    if addr % PAGE != 0 {
+    if !addr.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
     addr.checked_add(round_up(len)?).ok_or(Errno::ENOMEM)

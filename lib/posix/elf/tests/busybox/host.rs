@@ -94,7 +94,7 @@ unilith_posix_api::bind!(User);
 fn check(addr: usize, len: usize) -> Result<(), MapError> {
     let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
     let fits = addr >= USER.start && end <= USER.end && len > 0;
-    if fits && (addr | len) % 4096 == 0 { Ok(()) } else { Err(MapError::Invalid) }
+    if fits && (addr | len).is_multiple_of(4096) { Ok(()) } else { Err(MapError::Invalid) }
 }
 
 fn bits(prot: Prot) -> i32 {

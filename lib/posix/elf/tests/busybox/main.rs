@@ -263,10 +263,10 @@ fn same(args: &[&str], host: &Output, guest: &Output) -> bool {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, initrd, line] = &args[..] {
-        if flag == "--guest" {
-            guest(Path::new(initrd), line.clone());
-        }
+    if let [flag, initrd, line] = &args[..]
+        && flag == "--guest"
+    {
+        guest(Path::new(initrd), line.clone());
     }
     let temporary = std::env::temp_dir().join(format!("unilith-busybox-{}", std::process::id()));
     let setup = Setup { root: temporary.join("root"), initrd: temporary.join("root.cpio") };

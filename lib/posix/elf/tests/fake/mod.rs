@@ -107,7 +107,7 @@ unilith_posix_api::bind!(User);
 
 fn pages(addr: usize, len: usize) -> Result<impl Iterator<Item = usize> + Clone, MapError> {
     let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
-    if len == 0 || (addr | len) % PAGE != 0 || addr < USER.start || end > USER.end {
+    if len == 0 || !(addr | len).is_multiple_of(PAGE) || addr < USER.start || end > USER.end {
         return Err(MapError::Invalid);
     }
     Ok((addr..end).step_by(PAGE))
