@@ -49,7 +49,7 @@ struct Stack(core::cell::UnsafeCell<[u8; STACK_SIZE]>);
 unsafe impl Sync for Stack {}
 
 #[used]
-#[unsafe(link_section = ".unilith_stack")]
+#[unsafe(link_section = ".bss.unilith_stack")]
 static STACK: Stack = Stack(core::cell::UnsafeCell::new([0; STACK_SIZE]));
 
 #[unsafe(no_mangle)]
