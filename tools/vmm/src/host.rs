@@ -1,0 +1,146 @@
+//! This machine: what it has, and how what is missing gets here.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Set to 1, nothing is ever installed.
+pub const NO_INSTALL: &str = "UNILITH_NO_INSTALL";
+
+/// Why a system package could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The user said no.
+    #[error("{packages} is missing and {NO_INSTALL}=1 forbids installing it; run: {command}")]
+    Forbidden {
+        /// What is missing.
+        packages: String,
+        /// What would install it.
+        command: String,
+    },
+    /// Neither root nor sudo without a password.
+    #[error("{packages} is missing and installing it needs root; run: {command}")]
+    NoRight {
+        /// What is missing.
+        packages: String,
+        /// What would install it.
+        command: String,
+    },
+    /// No package manager that we know.
+    #[error("{packages} is missing; install it with this system's package manager")]
+    NoManager {
+        /// What is missing.
+        packages: String,
+    },
+    /// The package manager failed.
+    #[error("installing {packages} failed: {output}\nrun it yourself: {command}")]
+    Failed {
+        /// What is missing.
+        packages: String,
+        /// What was tried.
+        command: String,
+        /// What the package manager said last.
+        output: String,
+    },
+}
+
+/// The path of a program, looked up as a shell does.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| {
+        use std::os::unix::fs::PermissionsExt;
+        file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// Whether KVM is usable; if not, why.
+pub fn kvm() -> Result<(), String> {
+    if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+        return Err(format!("/dev/kvm: {error}"));
+    }
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    if flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm") {
+        Ok(())
+    } else {
+        Err("/dev/kvm exists, but the processor shows neither vmx nor svm".to_owned())
+    }
+}
+
+/// The command that would install `packages` with this system's package manager.
+fn manager(packages: &[&str]) -> Option<Vec<String>> {
+    let known: [(&str, &[&str]); 4] = [
+        ("apt-get", &["install", "-y", "--no-install-recommends"]),
+        ("dnf", &["install", "-y"]),
+        ("pacman", &["-S", "--noconfirm"]),
+        ("zypper", &["--non-interactive", "install"]),
+    ];
+    let (program, args) = known.iter().find(|(program, _)| find(program).is_some())?;
+    let words =
+        std::iter::once(*program).chain(args.iter().copied()).chain(packages.iter().copied());
+    Some(words.map(str::to_owned).collect())
+}
+
+/// Whether [`install`] could work now; if not, why.
+pub fn can_install(packages: &[&str]) -> Result<Vec<String>, InstallError> {
+    let names = packages.join(" ");
+    let Some(command) = manager(packages) else {
+        return Err(InstallError::NoManager { packages: names });
+    };
+    if env::var_os(NO_INSTALL).is_some_and(|v| v == "1") {
+        return Err(InstallError::Forbidden { packages: names, command: command.join(" ") });
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(command);
+    }
+    let sudo = Command::new("sudo")
+        .args(["-n", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if sudo.is_ok_and(|status| status.success()) {
+        return Ok(["sudo", "-n"].into_iter().map(str::to_owned).chain(command).collect());
+    }
+    Err(InstallError::NoRight { packages: names, command: format!("sudo {}", command.join(" ")) })
+}
+
+/// Installs system packages, after one line on standard error that says what and why.
+pub fn install(packages: &[&str], why: &str) -> Result<(), InstallError> {
+    let command = can_install(packages)?;
+    let names = packages.join(" ");
+    eprintln!("unilith: installing {names}: {why}");
+    let attempt = || execute(&command);
+    let mut result = attempt();
+    if result.is_err() && command.iter().any(|word| word == "apt-get") {
+        // A machine that never had its package lists has no packages.
+        let at = command.iter().position(|word| word == "apt-get").unwrap_or(0);
+        let mut update = command[..=at].to_vec();
+        update.push("update".to_owned());
+        result = execute(&update).and_then(|()| attempt());
+    }
+    result.map_err(|output| InstallError::Failed {
+        packages: names,
+        command: command.join(" "),
+        output,
+    })
+}
+
+/// Runs a command; its last words if it fails.
+fn execute(command: &[String]) -> Result<(), String> {
+    let (program, args) = command.split_first().ok_or("empty command")?;
+    let output = Command::new(OsStr::new(program))
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    Err(lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+}

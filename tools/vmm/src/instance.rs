@@ -1,0 +1,288 @@
+//! The life of an instance.
+
+use crate::frame::{Decoder, END_OF_INPUT, Event, Stream, encode_input};
+use crate::{Launch, Monitor};
+use std::io::{self, IsTerminal, Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Exit status of a run that was ended because it took too long, as `timeout(1)` has it.
+pub const TIMED_OUT: u8 = 124;
+
+/// Where the guest's input comes from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// This process's standard input.
+    Inherit,
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+}
+
+/// How an instance ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The status that the guest told, if it told one.
+    pub status: Option<u8>,
+    /// The time limit ended it.
+    pub timed_out: bool,
+    /// What the monitor said on its standard error.
+    pub monitor_error: String,
+    /// Timing marks: name and cycle counter.
+    pub marks: Vec<(String, u64)>,
+    /// Addresses of a crash report, innermost first.
+    pub frames: Vec<u64>,
+    /// From the start of the monitor to the guest's first byte.
+    pub first_byte: Option<Duration>,
+    /// From the start of the monitor to its end.
+    pub total: Duration,
+}
+
+/// What the reading thread tells.
+struct Told {
+    status: Option<u8>,
+    marks: Vec<(String, u64)>,
+    frames: Vec<u64>,
+    first_byte: Option<Duration>,
+}
+
+/// Starts `launch` and stays with it until it has ended. The guest's output goes to `out` and
+/// `err` as it arrives.
+///
+/// # Errors
+/// The monitor cannot be started.
+pub fn run(
+    launch: &Launch,
+    input: Input,
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+) -> io::Result<Outcome> {
+    match launch.monitor {
+        Monitor::Qemu { .. } => run_framed(launch, input, out, err),
+        Monitor::Process => run_process(launch, input, out, err),
+    }
+}
+
+fn spawn(launch: &Launch, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
+    let line = launch.command();
+    let mut command = Command::new(&line.program);
+    command.args(&line.args).stdin(stdin).stdout(stdout).stderr(stderr);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        // SAFETY: between fork and exec, prctl(2) is async-signal-safe; the closure does no
+        // more than that one system call.
+        unsafe {
+            command.pre_exec(|| {
+                // The instance never outlives whoever watches it.
+                rustix::process::set_parent_process_death_signal(Some(
+                    rustix::process::Signal::KILL,
+                ))
+                .map_err(Into::into)
+            });
+        }
+    }
+    command.spawn().map_err(|error| {
+        io::Error::new(error.kind(), format!("{}: {error}", line.program.to_string_lossy()))
+    })
+}
+
+/// Waits for `done` until the time limit; kills the child when it passes.
+fn wait<T>(
+    child: &mut Child,
+    done: &mpsc::Receiver<T>,
+    timeout: Option<Duration>,
+) -> io::Result<(Option<T>, ExitStatus, bool)> {
+    let received = match timeout {
+        Some(limit) => done.recv_timeout(limit),
+        None => done.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+    };
+    let timed_out = matches!(received, Err(mpsc::RecvTimeoutError::Timeout));
+    if timed_out {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    let told = received.ok().or_else(|| done.recv_timeout(Duration::from_secs(1)).ok());
+    Ok((told, status, timed_out))
+}
+
+fn run_framed(
+    launch: &Launch,
+    input: Input,
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+) -> io::Result<Outcome> {
+    let start = Instant::now();
+    let mut child = spawn(launch, Stdio::piped(), Stdio::piped(), Stdio::piped())?;
+    if let Some(mut to_guest) = child.stdin.take() {
+        thread::spawn(move || {
+            // A guest that has ended closes the pipe: nothing is wrong then.
+            let _ = send_input(input, &mut to_guest);
+            // Kept open: for some monitors a closed input means the end.
+            thread::park();
+        });
+    }
+    let monitor_error = child.stderr.take().map(|mut stderr| {
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = stderr.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    });
+    let (sender, done) = mpsc::channel();
+    if let Some(from_guest) = child.stdout.take() {
+        thread::spawn(move || {
+            let _ = sender.send(receive(from_guest, out, err, start));
+        });
+    }
+    let (told, _, timed_out) = wait(&mut child, &done, launch.timeout)?;
+    let total = start.elapsed();
+    let told =
+        told.unwrap_or(Told { status: None, marks: vec![], frames: vec![], first_byte: None });
+    Ok(Outcome {
+        status: if timed_out { Some(TIMED_OUT) } else { told.status },
+        timed_out,
+        monitor_error: monitor_error.and_then(|t| t.join().ok()).unwrap_or_default(),
+        marks: told.marks,
+        frames: told.frames,
+        first_byte: told.first_byte,
+        total,
+    })
+}
+
+fn send_input(input: Input, to_guest: &mut impl Write) -> io::Result<()> {
+    match input {
+        Input::Bytes(bytes) => to_guest.write_all(&encode_input(&bytes))?,
+        Input::Inherit => {
+            let mut stdin = io::stdin();
+            let mut buffer = [0; 4096];
+            loop {
+                let n = stdin.read(&mut buffer)?;
+                if n == 0 {
+                    break;
+                }
+                to_guest.write_all(&encode_input(&buffer[..n]))?;
+                to_guest.flush()?;
+            }
+        }
+    }
+    to_guest.write_all(&END_OF_INPUT)?;
+    to_guest.flush()
+}
+
+fn receive(
+    mut from_guest: impl Read,
+    mut out: Box<dyn Write + Send>,
+    mut err: Box<dyn Write + Send>,
+    start: Instant,
+) -> Told {
+    let mut told = Told { status: None, marks: vec![], frames: vec![], first_byte: None };
+    let mut decoder = Decoder::default();
+    let mut buffer = [0; 64 * 1024];
+    loop {
+        let n = match from_guest.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        told.first_byte.get_or_insert_with(|| start.elapsed());
+        decoder.feed(
+            &buffer[..n],
+            // Output that nobody reads any more does not stop the guest.
+            &mut |stream, bytes| {
+                let _ = match stream {
+                    Stream::Out => out.write_all(bytes),
+                    Stream::Err => err.write_all(bytes),
+                };
+            },
+            &mut |event| match event {
+                Event::Exit(status) => told.status = Some(status),
+                Event::Mark(name, cycles) => told.marks.push((name, cycles)),
+                Event::Frame(pc) => told.frames.push(pc),
+            },
+        );
+        let _ = out.flush();
+        let _ = err.flush();
+    }
+    told
+}
+
+/// A process has standard streams of its own: they are passed through where that is what the
+/// caller wants anyway, else copied.
+fn run_process(
+    launch: &Launch,
+    input: Input,
+    mut out: Box<dyn Write + Send>,
+    mut err: Box<dyn Write + Send>,
+) -> io::Result<Outcome> {
+    let start = Instant::now();
+    let stdin = if matches!(input, Input::Inherit) { Stdio::inherit() } else { Stdio::piped() };
+    let mut child = spawn(launch, stdin, Stdio::piped(), Stdio::piped())?;
+    if let (Input::Bytes(bytes), Some(mut to_guest)) = (input, child.stdin.take()) {
+        thread::spawn(move || to_guest.write_all(&bytes));
+    }
+    let (mut from_out, from_err) = (child.stdout.take(), child.stderr.take());
+    let (sender, done) = mpsc::channel();
+    let errors = thread::spawn(move || {
+        let mut told = (Vec::new(), Vec::new());
+        let Some(from_err) = from_err else { return told };
+        // Standard error is framed: it carries the events too.
+        let mut from_err = from_err;
+        let mut decoder = Decoder::default();
+        let mut buffer = [0; 4096];
+        while let Ok(n) = from_err.read(&mut buffer) {
+            if n == 0 {
+                break;
+            }
+            decoder.feed(
+                &buffer[..n],
+                &mut |_, bytes| {
+                    let _ = err.write_all(bytes);
+                },
+                &mut |event| match event {
+                    Event::Mark(name, cycles) => told.0.push((name, cycles)),
+                    Event::Frame(pc) => told.1.push(pc),
+                    Event::Exit(_) => {}
+                },
+            );
+            let _ = err.flush();
+        }
+        told
+    });
+    thread::spawn(move || {
+        let mut first = None;
+        let mut buffer = [0; 64 * 1024];
+        while let Some(Ok(n)) = from_out.as_mut().map(|from| from.read(&mut buffer)) {
+            if n == 0 {
+                break;
+            }
+            first.get_or_insert_with(|| start.elapsed());
+            let _ = out.write_all(&buffer[..n]);
+            let _ = out.flush();
+        }
+        let _ = sender.send(first);
+    });
+    let (first_byte, status, timed_out) = wait(&mut child, &done, launch.timeout)?;
+    let total = start.elapsed();
+    let (marks, frames) = errors.join().unwrap_or_default();
+    let code = status.code().map(|code| code as u8).or_else(|| {
+        use std::os::unix::process::ExitStatusExt;
+        status.signal().map(|signal| 128 + signal as u8)
+    });
+    Ok(Outcome {
+        status: if timed_out { Some(TIMED_OUT) } else { code },
+        timed_out,
+        monitor_error: String::new(),
+        marks,
+        frames,
+        first_byte: first_byte.flatten(),
+        total,
+    })
+}
+
+/// Whether standard input and output are a person's terminal.
+pub fn on_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
