@@ -6,21 +6,50 @@ use unilith_platform::Stream;
 
 /// Says that a step of the boot is done. Nothing at all without the feature `timing`.
 #[inline]
-pub fn mark(name: &str) {
+pub fn mark(name: &'static str) {
     #[cfg(feature = "timing")]
-    unilith_platform::event(unilith_platform::Event::Mark(name, unilith_platform::cycles()));
+    timing::mark(name);
     #[cfg(not(feature = "timing"))]
     let _ = name;
 }
 
-/// Says when the machine executed its first instruction of ours.
-#[inline]
-pub fn mark_entry() {
-    #[cfg(feature = "timing")]
-    unilith_platform::event(unilith_platform::Event::Mark(
-        "entry",
-        unilith_platform::entry_cycles(),
-    ));
+/// Marks are kept while the machine boots and told at its end, so that telling them is not part
+/// of what they measure.
+#[cfg(feature = "timing")]
+mod timing {
+    use unilith_platform::{Event, cycles, entry_cycles, event};
+    use unilith_sync::Lock;
+
+    const MARKS: usize = 32;
+
+    struct Marks {
+        list: [(&'static str, u64); MARKS],
+        len: usize,
+    }
+
+    static KEPT: Lock<Marks> = Lock::new(Marks { list: [("", 0); MARKS], len: 0 });
+
+    pub fn mark(name: &'static str) {
+        let now = cycles();
+        let mut kept = KEPT.lock();
+        let at = kept.len;
+        if at == 0 {
+            // Without room among the hooks the marks are lost, nothing else.
+            let _ = unilith_exit::at_exit(tell);
+        }
+        if let Some(slot) = kept.list.get_mut(at) {
+            *slot = (name, now);
+            kept.len += 1;
+        }
+    }
+
+    fn tell() {
+        let kept = KEPT.lock();
+        event(Event::Mark("entry", entry_cycles()));
+        for &(name, cycles) in kept.list.iter().take(kept.len) {
+            event(Event::Mark(name, cycles));
+        }
+    }
 }
 
 /// What an application's `main` may return.

@@ -1,0 +1,168 @@
+//! What a user says: assignments to symbols.
+
+use crate::error::Error;
+use crate::expr::number;
+use crate::{Kind, Location, Tree};
+use std::fmt;
+
+/// Assignments, in the order in which they were made; the last to a symbol counts.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    assignments: Vec<(String, String)>,
+}
+
+/// An assignment that cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssignError(String);
+
+impl fmt::Display for AssignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AssignError {}
+
+impl Config {
+    /// Nothing said.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a `.config` file or a fragment of one; `name` names it in errors.
+    ///
+    /// # Errors
+    /// A line that is neither an assignment nor a comment.
+    pub fn parse(text: &str, name: &str) -> Result<Self, Error> {
+        let mut config = Self::new();
+        for (i, line) in text.lines().enumerate() {
+            let trimmed = line.trim();
+            let off =
+                trimmed.strip_prefix("# CONFIG_").and_then(|rest| rest.strip_suffix(" is not set"));
+            if let Some(symbol) = off {
+                config.set(symbol, "n");
+            } else if trimmed.is_empty() || trimmed.starts_with('#') {
+            } else if let Some((symbol, value)) =
+                trimmed.strip_prefix("CONFIG_").and_then(|rest| rest.split_once('='))
+            {
+                config.set(symbol, &unquote(value));
+            } else {
+                return Err(Error {
+                    location: Some(Location { file: name.to_owned(), line: i + 1 }),
+                    column: 1,
+                    text: line.to_owned(),
+                    message: "expected CONFIG_SYMBOL=value or a comment".to_owned(),
+                });
+            }
+        }
+        Ok(config)
+    }
+
+    /// Sets a symbol, whatever it is.
+    pub fn set(&mut self, symbol: &str, value: &str) {
+        self.assignments.retain(|(known, _)| known != symbol);
+        self.assignments.push((symbol.to_owned(), value.to_owned()));
+    }
+
+    /// Forgets what was said of a symbol.
+    pub fn unset(&mut self, symbol: &str) {
+        self.assignments.retain(|(known, _)| known != symbol);
+    }
+
+    /// Adds another's assignments, which count more.
+    pub fn merge(&mut self, other: &Self) {
+        other.assignments.iter().for_each(|(symbol, value)| self.set(symbol, value));
+    }
+
+    /// What was said of a symbol.
+    pub fn get(&self, symbol: &str) -> Option<&str> {
+        self.assignments.iter().find(|(known, _)| known == symbol).map(|(_, value)| value.as_str())
+    }
+
+    /// All assignments, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+        self.assignments.iter().map(|(symbol, value)| (symbol.as_str(), value.as_str()))
+    }
+}
+
+/// The text inside of quotation marks; other text as it is.
+fn unquote(value: &str) -> String {
+    let Some(inner) = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')) else {
+        return value.to_owned();
+    };
+    let mut out = String::new();
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        out.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    out
+}
+
+impl Tree {
+    /// Makes one assignment, `SYMBOL=VALUE` with or without CONFIG_, as strictly as a command
+    /// line deserves. The members of a choice displace each other.
+    ///
+    /// # Errors
+    /// An unknown symbol, or a value that is not of its type.
+    pub fn assign(&self, config: &mut Config, assignment: &str) -> Result<(), AssignError> {
+        let fail = |message: String| Err(AssignError(message));
+        let Some((name, value)) = assignment.split_once('=') else {
+            return fail(format!("{assignment}: give SYMBOL=VALUE"));
+        };
+        let name = name.strip_prefix("CONFIG_").unwrap_or(name);
+        let Some(&index) = self.index.get(name) else {
+            let nearest = self.nearest(name);
+            let hint = nearest.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+            return fail(format!("there is no symbol {name}{hint}"));
+        };
+        let symbol = &self.symbols[index];
+        let value = match (symbol.kind, value) {
+            (Kind::Bool | Kind::Tristate, "y" | "true" | "m") => "y",
+            (Kind::Bool | Kind::Tristate, "n" | "false") => "n",
+            (Kind::Bool | Kind::Tristate, _) => {
+                return fail(format!("{name} is y or n, not {value:?}; for example {name}=y"));
+            }
+            (Kind::Int, text) if text.parse::<i64>().is_err() => {
+                return fail(format!("{name} is a number, not {value:?}; for example {name}=42"));
+            }
+            (Kind::Hex, text) if number(text).is_none() => {
+                return fail(format!(
+                    "{name} is a hexadecimal number, not {value:?}; for example {name}=0x2a"
+                ));
+            }
+            (_, text) => text,
+        };
+        if value == "y"
+            && let Some(choice) = symbol.choice
+        {
+            for &member in &self.choices[choice].members {
+                config.unset(&self.symbols[member].name);
+            }
+        }
+        config.set(name, value);
+        Ok(())
+    }
+
+    /// The known symbol that looks most like `name`, if any does.
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let near = |symbol: &str| distance(&name.to_uppercase(), symbol);
+        let best = self.symbols.iter().map(|s| (near(&s.name), s.name.as_str())).min()?;
+        (best.0 <= name.chars().count() / 3 + 1).then_some(best.1)
+    }
+}
+
+/// The edit distance of two words (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
