@@ -1,0 +1,240 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Composes an operating system out of small libraries, just for one application.
+///
+/// Hand it an application, and it builds one image out of that application and the libraries
+/// that its configuration selects, and runs it in a virtual machine.
+#[derive(Parser)]
+#[command(
+    name = "unilith",
+    version,
+    after_help = "Examples:
+  unilith run apps/hello                         a native application
+  unilith run /bin/busybox -- echo hello         an unmodified static Linux program
+  unilith run /bin/busybox --rootfs DIR -- sha256sum /file
+  unilith size apps/hello                        bytes of the image, by library
+  unilith config get apps/hello STACK_SIZE"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Build the image of an application
+    Build(Build),
+    /// Build an application if needed, and run it
+    Run(Run),
+    /// List the micro-libraries that there are
+    Libs(Libs),
+    /// Show and change the configuration of an application
+    Config(Config),
+    /// Draw the libraries of an image and what each is written against
+    Graph(Graph),
+    /// Show the bytes of an image by micro-library
+    Size(Size),
+    /// Say what this machine has, and how to get what it lacks
+    Doctor(Doctor),
+    /// Check everything that the project checks
+    Test(Test),
+    /// Measure
+    Bench(Bench),
+}
+
+/// Which image.
+#[derive(Args, Clone)]
+pub struct Target {
+    /// A directory with unilith.toml, or a Linux program (an x86-64 ELF)
+    pub app: PathBuf,
+    /// The platform: qemu, linux
+    #[arg(short, long)]
+    pub plat: Option<Platform>,
+    /// Set a configuration symbol for this image
+    #[arg(long = "set", value_name = "SYM=VAL")]
+    pub set: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Platform {
+    /// A virtual machine of QEMU
+    Qemu,
+    /// An ordinary process of this Linux
+    Linux,
+}
+
+impl Platform {
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Qemu => "PLAT_QEMU",
+            Self::Linux => "PLAT_LINUX",
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub target: Target,
+    /// Print the image, its debugging twin, its size and its symbols as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Machine {
+    Microvm,
+    Pc,
+    Q35,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// KVM where it is usable, else translation
+    Auto,
+    /// Translation: everywhere, slowly
+    Tcg,
+    /// The processor's virtualisation
+    Kvm,
+}
+
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub target: Target,
+    /// The machine type of a virtual machine
+    #[arg(long, default_value = "microvm")]
+    pub machine: Machine,
+    /// Memory of the machine, in MiB [default: what the image and its root file system need]
+    #[arg(short, long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub memory: Option<u64>,
+    /// How a virtual machine runs the guest's instructions
+    #[arg(long, default_value = "auto")]
+    pub accel: Accel,
+    /// The root file system: a directory, a cpio (newc) or a tar archive
+    #[arg(long, value_name = "DIR|CPIO|TAR")]
+    pub rootfs: Option<PathBuf>,
+    /// Set an environment variable of the application
+    #[arg(short, long = "env", value_name = "K=V")]
+    pub env: Vec<String>,
+    /// End the run after this many seconds, with exit status 124
+    #[arg(long, value_name = "SECS")]
+    pub timeout: Option<f64>,
+    /// Show how long each step of the boot took
+    #[arg(long)]
+    pub timing: bool,
+    /// Print the exact command that would start the image, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not say which platform was chosen and why
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Arguments of the application
+    #[arg(last = true)]
+    pub args: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args)]
+pub struct Libs {
+    /// Show which of them the image of this application contains
+    pub app: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Config {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Print the whole configuration of an application
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the value of one symbol
+    Get {
+        #[command(flatten)]
+        target: Target,
+        /// The symbol, with or without CONFIG_
+        symbol: String,
+    },
+    /// Write symbols into the application's unilith.toml
+    Set {
+        /// The application's directory
+        app: PathBuf,
+        /// What to set
+        #[arg(required = true, value_name = "SYM=VAL")]
+        assignments: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub target: Target,
+    /// The output's language
+    #[arg(long, default_value = "dot")]
+    pub format: GraphFormat,
+    /// Write to this file instead of standard output
+    #[arg(short, long)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    Dot,
+    Svg,
+    Json,
+}
+
+#[derive(Args)]
+pub struct Size {
+    #[command(flatten)]
+    pub target: Target,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Test {
+    /// Only the tests whose name contains this
+    pub filter: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Bench {
+    /// What to measure
+    #[arg(default_value = "boot")]
+    pub what: BenchWhat,
+    /// Runs of each command
+    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub runs: u32,
+    /// Print the JSON that is also written to bench/results/
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchWhat {
+    /// Image size, memory, time and instructions of a boot
+    Boot,
+}

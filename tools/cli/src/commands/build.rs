@@ -1,0 +1,37 @@
+//! `unilith build`
+
+use crate::args::Build;
+use crate::error::{Error, Result};
+use crate::project;
+use serde_json::json;
+use unilith_image::symbols;
+
+pub fn build(args: &Build) -> Result {
+    let (_, _, catalog, _, image) = project::build_target(&args.target)?;
+    if args.json {
+        // Addresses, sizes and names, for profilers and debuggers that read no DWARF.
+        let path = image.directory.join("image.sym");
+        if image.rebuilt || !path.is_file() {
+            let list: String = symbols::symbols(&catalog, &image.debug_image)?
+                .iter()
+                .map(|s| format!("{:016x} {:6x} {}\n", s.address, s.size, s.name))
+                .collect();
+            std::fs::write(&path, list)
+                .map_err(|e| Error::failed(format!("{}: {e}", path.display())))?;
+        }
+        println!(
+            "{:#}",
+            json!({
+                "image": image.image,
+                "debug_image": image.debug_image,
+                "bytes": image.bytes,
+                "platform": image.platform,
+                "arch": image.arch,
+                "symbols": path,
+            })
+        );
+    } else {
+        println!("{} ({} bytes)", image.image.display(), image.bytes);
+    }
+    Ok(0)
+}

@@ -1,0 +1,55 @@
+//! `unilith libs`
+
+use crate::args::{Libs, Platform};
+use crate::error::Result;
+use crate::project;
+use serde_json::json;
+use unilith_image::catalog::Catalog;
+
+pub fn libs(args: &Libs) -> Result {
+    let root = project::root()?;
+    let catalog = Catalog::load(&root)?;
+    let configuration = match &args.app {
+        Some(path) => {
+            let app = project::subject(path)?.app;
+            Some(project::configure(&root, &app, Platform::Qemu, &[])?)
+        }
+        None => None,
+    };
+    let mut libraries: Vec<_> = catalog.libraries.values().collect();
+    libraries.sort_by(|a, b| a.directory.cmp(&b.directory));
+    let rows = libraries.iter().map(|library| {
+        let symbol = library.binding.as_ref().map(|b| b.symbol.as_str());
+        let on = configuration.as_ref().map(|c| symbol.is_some_and(|s| c.is_set(s)));
+        (library, symbol, on)
+    });
+    if args.json {
+        let list: Vec<_> = rows
+            .map(|(library, symbol, on)| {
+                json!({
+                    "library": library.directory,
+                    "package": library.package,
+                    "symbol": symbol,
+                    "selected": on,
+                    "description": library.description,
+                })
+            })
+            .collect();
+        println!("{:#}", json!(list));
+        return Ok(0);
+    }
+    for (library, symbol, on) in rows {
+        let state = match on {
+            Some(true) => "* ",
+            Some(false) => "  ",
+            None => "",
+        };
+        println!(
+            "{state}{:<26} {:<14} {}",
+            library.directory,
+            symbol.unwrap_or("-"),
+            library.description
+        );
+    }
+    Ok(0)
+}

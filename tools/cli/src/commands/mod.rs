@@ -1,0 +1,11 @@
+//! One module per command.
+
+pub mod bench;
+pub mod build;
+pub mod config;
+pub mod doctor;
+pub mod graph;
+pub mod libs;
+pub mod run;
+pub mod size;
+pub mod test;

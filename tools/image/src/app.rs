@@ -1,0 +1,130 @@
+//! Applications: a directory with `unilith.toml`, or a Linux program by itself.
+
+use crate::{Error, read};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The file that makes a directory an application.
+pub const FILE: &str = "unilith.toml";
+
+/// `unilith.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Names the image.
+    pub name: String,
+    /// What it is made of.
+    pub kind: Kind,
+    /// The configuration that it starts from: a file in `profiles/`.
+    #[serde(default = "default_profile")]
+    pub profile: String,
+    /// Arguments, used where the command line gives none.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The root file system: a directory, a cpio or a tar archive, relative to the application.
+    pub rootfs: Option<PathBuf>,
+    /// `kind = "elf"`: the program, relative to the application.
+    pub program: Option<PathBuf>,
+    /// Configuration symbols.
+    #[serde(default)]
+    pub config: BTreeMap<String, toml::Value>,
+    /// Where the application is; empty for a program by itself.
+    #[serde(skip)]
+    pub directory: PathBuf,
+}
+
+/// What an application is made of.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A library crate with a function `main`.
+    Rust,
+    /// A Linux program, unmodified: it travels in the root image.
+    Elf,
+}
+
+fn default_profile() -> String {
+    "default".to_owned()
+}
+
+impl App {
+    /// Reads the application in `directory`.
+    ///
+    /// # Errors
+    /// There is none, or its file says something unknown.
+    pub fn load(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join(FILE);
+        if !path.is_file() {
+            return Err(Error::file(
+                directory,
+                format!(
+                    "no application here: there is no {FILE}. Give the directory of an application (such as apps/hello) or a Linux program"
+                ),
+            ));
+        }
+        let mut app: Self = toml::from_str(&read(&path)?).map_err(|e| Error::file(&path, e))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if app.name.is_empty() || !app.name.chars().all(plain) {
+            return Err(Error::file(&path, "name: letters, digits, - and _ only"));
+        }
+        app.directory = directory.canonicalize().map_err(|e| Error::file(directory, e))?;
+        Ok(app)
+    }
+
+    /// The application that runs any Linux program.
+    pub fn elf() -> Self {
+        Self {
+            name: "elf".to_owned(),
+            kind: Kind::Elf,
+            profile: "elf".to_owned(),
+            args: vec![],
+            env: BTreeMap::new(),
+            rootfs: None,
+            program: None,
+            config: BTreeMap::new(),
+            directory: PathBuf::new(),
+        }
+    }
+
+    /// The application's crate: package name, for `kind = "rust"`.
+    ///
+    /// # Errors
+    /// Its `Cargo.toml` cannot be read.
+    pub fn package(&self) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            package: Package,
+        }
+        #[derive(Deserialize)]
+        struct Package {
+            name: String,
+        }
+        let path = self.directory.join("Cargo.toml");
+        let manifest: Manifest =
+            toml::from_str(&read(&path)?).map_err(|e| Error::file(&path, e))?;
+        Ok(manifest.package.name)
+    }
+
+    /// The assignments of `[config]`, as `SYMBOL=VALUE`.
+    ///
+    /// # Errors
+    /// A value that is neither true or false, a number, nor text.
+    pub fn assignments(&self) -> Result<Vec<String>, Error> {
+        let path = self.directory.join(FILE);
+        let text = |(name, value): (&String, &toml::Value)| match value {
+            toml::Value::Boolean(true) => Ok(format!("{name}=y")),
+            toml::Value::Boolean(false) => Ok(format!("{name}=n")),
+            toml::Value::Integer(number) => Ok(format!("{name}={number}")),
+            toml::Value::String(text) => Ok(format!("{name}={text}")),
+            _ => Err(Error::file(
+                &path,
+                format!("config.{name}: give true, false, a number or a text"),
+            )),
+        };
+        self.config.iter().map(text).collect()
+    }
+}

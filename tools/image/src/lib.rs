@@ -1,0 +1,48 @@
+//! Images: what is in them ([`catalog`], [`app`], [`compose`]), how they are built ([`build`]),
+//! what their file looks like ([`pack`]), and what can be read from a built one ([`symbols`]).
+
+pub mod app;
+pub mod build;
+pub mod catalog;
+pub mod compose;
+pub mod graph;
+pub mod pack;
+pub mod symbols;
+
+use std::path::{Path, PathBuf};
+
+/// Why an image could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the project or of an application cannot be used.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The configuration language or a value in it.
+    #[error("{0}")]
+    Config(String),
+    /// The compiler's or linker's words.
+    #[error("building {image} failed:\n{output}")]
+    Build {
+        /// The image's name.
+        image: String,
+        /// What cargo said.
+        output: String,
+    },
+}
+
+impl Error {
+    /// An error about `path`.
+    pub fn file(path: &Path, why: impl ToString) -> Self {
+        Self::File { path: path.to_owned(), why: why.to_string() }
+    }
+}
+
+/// Reads a text file, or says which file could not be read.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| Error::file(path, error))
+}

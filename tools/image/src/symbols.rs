@@ -1,0 +1,123 @@
+//! What a linked image tells: the size of each library in it, and the names behind addresses.
+
+use crate::Error;
+use crate::catalog::Catalog;
+use object::{Object, ObjectSection, ObjectSymbol};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A function or an object of the image.
+#[derive(Clone, Debug)]
+pub struct Symbol {
+    /// Its address.
+    pub address: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Its name, demangled.
+    pub name: String,
+    /// Whom it belongs to: a library's directory, or a crate's name.
+    pub owner: String,
+    /// Whether it takes room in the file (else only in memory).
+    pub in_file: bool,
+}
+
+/// The owner of what belongs to no crate.
+pub const UNATTRIBUTED: &str = "(constants and headers)";
+/// The owner of the composition root.
+pub const ROOT: &str = "(composition root)";
+
+/// The symbols of a linked image that have a size.
+///
+/// # Errors
+/// It cannot be read.
+pub fn symbols(catalog: &Catalog, debug_image: &Path) -> Result<Vec<Symbol>, Error> {
+    let bytes = std::fs::read(debug_image).map_err(|e| Error::file(debug_image, e))?;
+    let file = object::File::parse(&*bytes).map_err(|e| Error::file(debug_image, e))?;
+    let mut found: BTreeMap<(u64, u64), Symbol> = BTreeMap::new();
+    for symbol in file.symbols().filter(|s| s.size() > 0) {
+        let Ok(mangled) = symbol.name() else { continue };
+        let section = symbol.section_index().and_then(|i| file.section_by_index(i).ok());
+        let in_file = section.is_some_and(|s| s.kind() != object::SectionKind::UninitializedData);
+        let name = format!("{:#}", rustc_demangle::demangle(mangled));
+        let owner = owner(catalog, mangled, &name);
+        let symbol =
+            Symbol { address: symbol.address(), size: symbol.size(), name, owner, in_file };
+        // Aliases share their bytes.
+        found.entry((symbol.address, symbol.size)).or_insert(symbol);
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Whose symbol this is: the first crate that its path names.
+fn owner(catalog: &Catalog, mangled: &str, name: &str) -> String {
+    let is_rust = mangled.starts_with("_R");
+    if !is_rust {
+        let by_name = catalog.libraries.values().find(|library| {
+            let names = library.binding.iter().flat_map(|b| &b.names);
+            names.into_iter().any(|start| name.starts_with(start.as_str()))
+        });
+        return match by_name {
+            Some(library) => library.directory.clone(),
+            None if name.starts_with("__unilith") => ROOT.to_owned(),
+            None => UNATTRIBUTED.to_owned(),
+        };
+    }
+    let words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
+    // `<T as Trait>::method` belongs to T's crate; primitive types to `core`.
+    let first =
+        words.filter(|word| !word.is_empty()).find(|word| name.contains(&format!("{word}::")));
+    let Some(first) = first else { return UNATTRIBUTED.to_owned() };
+    let library = catalog.libraries.values().find(|library| library.crate_name() == first);
+    library.map_or_else(|| first.to_owned(), |library| library.directory.clone())
+}
+
+/// Bytes of the image file by owner, largest first; they add up to `total`.
+pub fn sizes(symbols: &[Symbol], total: u64) -> Vec<(String, u64)> {
+    let mut by_owner: BTreeMap<&str, u64> = BTreeMap::new();
+    for symbol in symbols.iter().filter(|s| s.in_file) {
+        *by_owner.entry(&symbol.owner).or_default() += symbol.size;
+    }
+    let named: u64 = by_owner.values().sum();
+    *by_owner.entry(UNATTRIBUTED).or_default() += total.saturating_sub(named);
+    let mut rows: Vec<(String, u64)> =
+        by_owner.into_iter().map(|(owner, size)| (owner.to_owned(), size)).collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    rows
+}
+
+/// The frames of a crash, by name: innermost first, inlined functions included. `addresses` are
+/// an instruction's own, then return addresses.
+///
+/// # Errors
+/// The debugging information cannot be read.
+pub fn symbolise(root: &Path, debug_image: &Path, addresses: &[u64]) -> Result<Vec<String>, Error> {
+    let loader = addr2line::Loader::new(debug_image).map_err(|e| Error::file(debug_image, e))?;
+    let mut lines = Vec::new();
+    for (i, &address) in addresses.iter().enumerate() {
+        // A return address is behind its call, perhaps in the next function already.
+        let probe = if i == 0 { address } else { address.saturating_sub(1) };
+        let mut any = false;
+        if let Ok(mut frames) = loader.find_frames(probe) {
+            while let Ok(Some(frame)) = frames.next() {
+                let name = frame.function.as_ref().and_then(|f| f.demangle().ok());
+                let place = frame.location.as_ref().and_then(|location| {
+                    let file = Path::new(location.file?);
+                    let file = file.strip_prefix(root).unwrap_or(file).display().to_string();
+                    Some(format!(" at {file}:{}", location.line.unwrap_or(0)))
+                });
+                lines.push(format!(
+                    "{address:#018x} {}{}",
+                    name.as_deref().unwrap_or("?"),
+                    place.unwrap_or_default()
+                ));
+                any = true;
+            }
+        }
+        if !any {
+            let name =
+                loader.find_symbol(probe).map(|s| format!("{:#}", rustc_demangle::demangle(s)));
+            lines.push(format!("{address:#018x} {}", name.as_deref().unwrap_or("?")));
+        }
+    }
+    Ok(lines)
+}

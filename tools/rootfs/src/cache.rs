@@ -1,0 +1,127 @@
+//! Root images that are made once: an unchanged input needs no second writing.
+
+use crate::{Error, Source, Tree};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Images that a cache keeps.
+const KEEP: usize = 16;
+
+/// What a root image is made of; what comes later replaces what came before.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// Directories and archives.
+    pub sources: Vec<Source>,
+    /// Single files: the guest's path, and the host's file.
+    pub files: Vec<(String, PathBuf)>,
+}
+
+/// The root image of `spec`, made if there is none in `cache` for inputs of these names, sizes
+/// and times.
+///
+/// # Errors
+/// An input cannot be read or is damaged, or the cache cannot be written.
+pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
+    let mut hasher = DefaultHasher::new();
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    for source in &spec.sources {
+        hash_path(source.path(), &mut hasher)?;
+    }
+    for (guest, host) in &spec.files {
+        guest.hash(&mut hasher);
+        hash_path(host, &mut hasher)?;
+    }
+    let image = cache.join(format!("{:016x}.cpio", hasher.finish()));
+    if image.is_file() {
+        return Ok(image);
+    }
+    let mut tree = Tree::new();
+    for source in &spec.sources {
+        tree.add_source(source)?;
+    }
+    for (guest, host) in &spec.files {
+        tree.insert_file(guest, host)?;
+    }
+    fs::create_dir_all(cache).map_err(Error::io(cache))?;
+    let fresh = cache.join(format!("new-{}", std::process::id()));
+    let file = File::create(&fresh).map_err(Error::io(&fresh))?;
+    let mut out = BufWriter::new(file);
+    tree.write(&mut out).and_then(|()| out.flush().map_err(Error::io(&fresh))).inspect_err(
+        |_| {
+            let _ = fs::remove_file(&fresh);
+        },
+    )?;
+    fs::rename(&fresh, &image).map_err(Error::io(&image))?;
+    prune(cache);
+    Ok(image)
+}
+
+/// A path, and everything below it: names, sizes, times, inodes.
+fn hash_path(path: &Path, hasher: &mut DefaultHasher) -> Result<(), Error> {
+    path.hash(hasher);
+    let metadata = path.metadata().map_err(Error::io(path))?;
+    hash_metadata(&metadata, hasher);
+    if metadata.is_dir() {
+        let mut open = vec![path.to_owned()];
+        while let Some(directory) = open.pop() {
+            let mut entries: Vec<_> = fs::read_dir(&directory)
+                .and_then(Iterator::collect)
+                .map_err(Error::io(&directory))?;
+            entries.sort_by_key(fs::DirEntry::file_name);
+            for entry in entries {
+                let path = entry.path();
+                let metadata = entry.metadata().map_err(Error::io(&path))?;
+                entry.file_name().hash(hasher);
+                hash_metadata(&metadata, hasher);
+                if metadata.is_dir() {
+                    open.push(path);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hash_metadata(m: &fs::Metadata, hasher: &mut DefaultHasher) {
+    (m.mode(), m.uid(), m.gid(), m.ino(), m.mtime(), m.mtime_nsec()).hash(hasher);
+    if !m.is_dir() {
+        m.size().hash(hasher);
+    }
+}
+
+/// Removes the oldest images beyond [`KEEP`]. What cannot be removed stays.
+fn prune(cache: &Path) {
+    let images = fs::read_dir(cache).into_iter().flatten().flatten();
+    let mut images: Vec<_> = images
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "cpio"))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    images.sort();
+    let surplus = images.len().saturating_sub(KEEP);
+    for (_, path) in &images[..surplus] {
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_made_once_and_again_after_a_change() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, cache) = (dir.path().join("root"), dir.path().join("cache"));
+        fs::create_dir(&root).expect("a directory");
+        fs::write(root.join("a"), b"one").expect("a file");
+        let spec = Spec { sources: vec![Source::Directory(root.clone())], files: vec![] };
+        let first = cached_image(&spec, &cache).expect("an image");
+        let made = first.metadata().expect("it").modified().expect("a time");
+        assert_eq!(cached_image(&spec, &cache).expect("an image"), first);
+        assert_eq!(first.metadata().expect("it").modified().expect("a time"), made);
+        fs::write(root.join("a"), b"three").expect("a file");
+        assert_ne!(cached_image(&spec, &cache).expect("an image"), first);
+    }
+}

@@ -1,0 +1,241 @@
+//! The cpio format "newc" (Linux, `Documentation/driver-api/early-userspace/buffer-format.rst`).
+
+use crate::Error;
+use crate::tree::{Content, Entry, Tree, What};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+const HEADER: usize = 110;
+const TYPE: u32 = 0o170_000;
+const DIRECTORY: u32 = 0o040_000;
+const REGULAR: u32 = 0o100_000;
+const LINK: u32 = 0o120_000;
+/// The name of the entry that ends an archive.
+const TRAILER: &[u8] = b"TRAILER!!!";
+
+/// Fields of a header, by number.
+const MODE: usize = 1;
+const UID: usize = 2;
+const GID: usize = 3;
+const NLINK: usize = 4;
+const MTIME: usize = 5;
+const FILESIZE: usize = 6;
+const NAMESIZE: usize = 11;
+const FIELDS: usize = 13;
+
+/// Reads an archive into `tree`.
+pub fn read(tree: &mut Tree, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == 0 {
+            at += 1; // padding between archives
+            continue;
+        }
+        let fail = |why| Error::Archive { path: path.to_owned(), offset: at, why };
+        let header =
+            bytes.get(at..at + HEADER).ok_or_else(|| fail("an entry's header is cut off"))?;
+        if !header.starts_with(b"070701") && !header.starts_with(b"070702") {
+            return Err(fail("this is no entry of a cpio archive (newc)"));
+        }
+        let mut fields = [0u32; FIELDS];
+        for (field, text) in fields.iter_mut().zip(header[6..].chunks_exact(8)) {
+            let text =
+                std::str::from_utf8(text).map_err(|_| fail("a number is not hexadecimal"))?;
+            *field =
+                u32::from_str_radix(text, 16).map_err(|_| fail("a number is not hexadecimal"))?;
+        }
+        let name_end = at + HEADER + fields[NAMESIZE] as usize;
+        let name =
+            bytes.get(at + HEADER..name_end).ok_or_else(|| fail("an entry's name is cut off"))?;
+        let name = name.split(|&b| b == 0).next().unwrap_or_default();
+        let start = name_end.next_multiple_of(4);
+        let end = start + fields[FILESIZE] as usize;
+        let content = bytes.get(start..end).ok_or_else(|| fail("an entry's content is cut off"))?;
+        let parts: Vec<Vec<u8>> = name
+            .split(|&b| b == b'/')
+            .filter(|part| !part.is_empty() && *part != b".")
+            .map(<[u8]>::to_vec)
+            .collect();
+        if parts.iter().any(|part| part == b"..") {
+            return Err(fail("a name leads out of the archive"));
+        }
+        let what = match fields[MODE] & TYPE {
+            DIRECTORY => Some(What::Directory),
+            REGULAR => Some(What::File(Content::Bytes(content.to_vec()))),
+            LINK => Some(What::Link(content.to_vec())),
+            _ => None,
+        };
+        if let Some(what) = what.filter(|_| name != TRAILER && !parts.is_empty()) {
+            tree.insert(
+                parts,
+                Entry {
+                    what,
+                    mode: fields[MODE] & 0o7777,
+                    uid: fields[UID],
+                    gid: fields[GID],
+                    mtime: fields[MTIME],
+                },
+            );
+        }
+        at = end.next_multiple_of(4);
+    }
+    Ok(())
+}
+
+impl Tree {
+    /// Writes the tree as a cpio archive: sorted, every directory before what is in it.
+    ///
+    /// # Errors
+    /// A file of the host cannot be read, or has another size by now.
+    pub fn write(&self, out: &mut impl Write) -> Result<(), Error> {
+        let mut writer = Writer { out, at: 0, ino: 1 };
+        for (path, entry) in &self.entries {
+            writer.entry(&path.join(&b'/'), entry)?;
+        }
+        let to_archive = Error::io(Path::new("the root image"));
+        writer.header([0; FIELDS], TRAILER).map_err(to_archive)?;
+        writer.pad().map_err(Error::io(Path::new("the root image")))
+    }
+}
+
+struct Writer<'a, W> {
+    out: &'a mut W,
+    at: u64,
+    ino: u32,
+}
+
+impl<W: Write> Writer<'_, W> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.at += bytes.len() as u64;
+        self.out.write_all(bytes)
+    }
+
+    fn pad(&mut self) -> io::Result<()> {
+        let zeros = [0; 4];
+        let missing = (4 - self.at % 4) % 4;
+        self.put(&zeros[..missing as usize])
+    }
+
+    fn header(&mut self, mut fields: [u32; FIELDS], name: &[u8]) -> io::Result<()> {
+        fields[NAMESIZE] = name.len() as u32 + 1;
+        let mut header = String::from("070701");
+        fields.iter().for_each(|field| header.push_str(&format!("{field:08x}")));
+        self.put(header.as_bytes())?;
+        self.put(name)?;
+        self.put(&[0])?;
+        self.pad()
+    }
+
+    fn entry(&mut self, name: &[u8], entry: &Entry) -> Result<(), Error> {
+        let archive = |source| Error::Io { path: "the root image".into(), source };
+        let (kind, size) = match &entry.what {
+            What::Directory => (DIRECTORY, 0),
+            What::File(Content::Host(_, size)) => (REGULAR, *size),
+            What::File(Content::Bytes(bytes)) => (REGULAR, bytes.len() as u64),
+            What::Link(target) => (LINK, target.len() as u64),
+        };
+        let size = u32::try_from(size).map_err(|_| Error::Guest {
+            path: String::from_utf8_lossy(name).into_owned(),
+            why: "a cpio archive holds files below 4 GiB",
+        })?;
+        let mut fields = [0; FIELDS];
+        fields[0] = self.ino;
+        fields[MODE] = kind | entry.mode;
+        fields[UID] = entry.uid;
+        fields[GID] = entry.gid;
+        fields[NLINK] = 1;
+        fields[MTIME] = entry.mtime;
+        fields[FILESIZE] = size;
+        self.ino += 1;
+        self.header(fields, name).map_err(archive)?;
+        match &entry.what {
+            What::Directory => {}
+            What::File(Content::Bytes(bytes)) | What::Link(bytes) => {
+                self.put(bytes).map_err(archive)?;
+            }
+            What::File(Content::Host(path, size)) => {
+                let file = File::open(path).map_err(Error::io(path))?;
+                let copied = io::copy(&mut file.take(*size), self.out).map_err(Error::io(path))?;
+                if copied != *size {
+                    let changed = io::Error::other("the file became shorter while it was read");
+                    return Err(Error::Io { path: path.clone(), source: changed });
+                }
+                self.at += copied;
+            }
+        }
+        self.pad().map_err(archive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::fs::symlink;
+    use unilith_fs_api::FileType;
+
+    fn sample() -> (tempfile::TempDir, Tree) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("usr/bin")).expect("a directory");
+        symlink("usr/bin", at("bin")).expect("a link");
+        std::fs::write(at("usr/bin/tool"), b"tool").expect("a file");
+        std::fs::write(at("big"), vec![7; 10_000]).expect("a file");
+        let mut tree = Tree::new();
+        tree.add_source(&crate::Source::Directory(dir.path().to_owned())).expect("readable");
+        (dir, tree)
+    }
+
+    fn archive(tree: &Tree) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        tree.write(&mut bytes).expect("memory");
+        bytes
+    }
+
+    #[test]
+    fn the_guest_reads_what_was_written() {
+        let (dir, mut tree) = sample();
+        // `bin` is a link: the file goes where it leads.
+        tree.insert_file("/bin/added", &dir.path().join("big")).expect("a place");
+        assert!(tree.contains("/usr/bin/added") && tree.contains("/bin/tool"));
+        assert!(!tree.contains("/bin/none"));
+        let root = unilith_cpio::root(archive(&tree).leak()).expect("a sound archive");
+        let usr = root.lookup(b"usr").expect("usr");
+        assert_eq!(usr.metadata().file_type, FileType::Directory);
+        let file = usr.lookup(b"bin").and_then(|d| d.lookup(b"added")).expect("the added file");
+        let mut content = vec![0; 20_000];
+        assert_eq!(file.read_at(0, &mut content).expect("readable"), 10_000);
+        assert!(content[..10_000].iter().all(|&b| b == 7));
+    }
+
+    #[test]
+    fn an_archive_reads_back() {
+        let (_dir, tree) = sample();
+        let bytes = archive(&tree);
+        let mut again = Tree::new();
+        read(&mut again, Path::new("x"), &bytes).expect("sound");
+        assert_eq!(archive(&again), bytes);
+    }
+
+    #[test]
+    fn damage_is_told_by_its_offset() {
+        let (_dir, tree) = sample();
+        let bytes = archive(&tree);
+        let error = read(&mut Tree::new(), Path::new("x.cpio"), &bytes[..bytes.len() / 2]);
+        let text = error.expect_err("cut off").to_string();
+        assert!(text.starts_with("x.cpio: an entry's content is cut off, at byte "), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+            let (_dir, tree) = sample();
+            let mut bytes = archive(&tree);
+            let n = bytes.len();
+            bytes[at.index(n.min(600))] = byte;
+            bytes.truncate(cut.index(n) + 1);
+            let _ = read(&mut Tree::new(), Path::new("x"), &bytes);
+        }
+    }
+}
