@@ -8,16 +8,18 @@
 pub const LEVEL: usize = unilith_config::number(option_env!("CONFIG_LOG_LEVEL"), 2);
 
 #[doc(hidden)]
-pub use unilith_print::{Stream, write};
+pub use unilith_print::{Stream, write_parts};
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! at_level {
-    ($level:literal, $name:literal, $format:literal $($rest:tt)*) => {
+    ($level:literal, $name:literal, $($text:tt)*) => {
         if $crate::LEVEL >= $level {
-            $crate::write(
+            $crate::write_parts(
                 $crate::Stream::Err,
-                ::core::format_args!(::core::concat!($name, ": ", $format, "\n") $($rest)*),
+                ::core::concat!($name, ": "),
+                ::core::format_args!($($text)*),
+                "\n",
             )
         }
     };

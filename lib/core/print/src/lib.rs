@@ -48,8 +48,23 @@ pub fn write(stream: Stream, text: fmt::Arguments<'_>) {
     if let Some(plain) = text.as_str() {
         return unilith_platform::console_write(stream, plain.as_bytes());
     }
+    write_parts(stream, "", text, "");
+}
+
+/// Writes formatted text and a line break to `stream`.
+pub fn write_line(stream: Stream, text: fmt::Arguments<'_>) {
+    write_parts(stream, "", text, "\n");
+}
+
+/// Writes formatted text between two others to `stream`, in one piece if it is short.
+pub fn write_parts(stream: Stream, before: &str, text: fmt::Arguments<'_>, after: &str) {
     let mut buffered = Buffered { stream, bytes: [0; BUFFER], len: 0 };
-    let _ = buffered.write_fmt(text);
+    let _ = buffered.write_str(before);
+    let _ = match text.as_str() {
+        Some(plain) => buffered.write_str(plain),
+        None => buffered.write_fmt(text),
+    };
+    let _ = buffered.write_str(after);
     buffered.flush();
 }
 
@@ -62,10 +77,7 @@ macro_rules! print {
 /// Prints to standard output, then a line break.
 #[macro_export]
 macro_rules! println {
-    () => { $crate::write($crate::Stream::Out, ::core::format_args!("\n")) };
-    ($format:literal $($rest:tt)*) => {
-        $crate::write($crate::Stream::Out, ::core::format_args!(::core::concat!($format, "\n") $($rest)*))
-    };
+    ($($text:tt)*) => { $crate::write_line($crate::Stream::Out, ::core::format_args!($($text)*)) };
 }
 
 /// Prints to standard error.
@@ -77,8 +89,5 @@ macro_rules! eprint {
 /// Prints to standard error, then a line break.
 #[macro_export]
 macro_rules! eprintln {
-    () => { $crate::write($crate::Stream::Err, ::core::format_args!("\n")) };
-    ($format:literal $($rest:tt)*) => {
-        $crate::write($crate::Stream::Err, ::core::format_args!(::core::concat!($format, "\n") $($rest)*))
-    };
+    ($($text:tt)*) => { $crate::write_line($crate::Stream::Err, ::core::format_args!($($text)*)) };
 }
