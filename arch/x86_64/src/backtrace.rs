@@ -41,6 +41,47 @@ pub unsafe fn walk(
     }
 }
 
+/// The registers of interrupted code that its frames are found by.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupted {
+    /// The instruction.
+    pub rip: usize,
+    /// The stack pointer.
+    pub rsp: usize,
+    /// The frame pointer.
+    pub rbp: usize,
+}
+
+/// Calls `visit` with the address of the interrupted instruction, then as [`walk`].
+///
+/// After a jump to somewhere bad (outside of `text`) the address of the call is on top of the
+/// stack, if anywhere: it stands for the instruction.
+///
+/// # Safety
+/// All of `stack` is readable.
+pub unsafe fn walk_interrupted(
+    at: Interrupted,
+    text: Range<usize>,
+    stack: Range<usize>,
+    limit: usize,
+    visit: &mut dyn FnMut(usize),
+) {
+    if text.contains(&at.rip) {
+        visit(at.rip);
+    } else if at.rsp.is_multiple_of(8)
+        && stack.contains(&at.rsp)
+        && stack.contains(&at.rsp.saturating_add(7))
+    {
+        // SAFETY: an aligned word inside `stack`.
+        let caller = unsafe { *(at.rsp as *const usize) };
+        if text.contains(&caller) {
+            visit(caller);
+        }
+    }
+    // SAFETY: passed on.
+    unsafe { walk(at.rbp, stack, limit, visit) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +111,26 @@ mod tests {
         unsafe { walk(base + 1, range.clone(), 8, &mut |_| panic!("misaligned")) };
         // SAFETY: the range is the array.
         unsafe { walk(usize::MAX - 7, range, 8, &mut |_| panic!("outside")) };
+    }
+
+    #[test]
+    fn a_bad_jump_is_shown_by_its_caller() {
+        let stack = [0x1234usize, 0, 0, 0];
+        let base = stack.as_ptr() as usize;
+        let range = base..base + size_of_val(&stack);
+        let first = |rip, rsp| {
+            let mut seen = None;
+            let at = Interrupted { rip, rsp, rbp: 0 };
+            // SAFETY: the range is the array.
+            unsafe {
+                walk_interrupted(at, 0x1000..0x2000, range.clone(), 8, &mut |pc| seen = Some(pc))
+            };
+            seen
+        };
+        assert_eq!(first(0x1800, base), Some(0x1800));
+        assert_eq!(first(0, base), Some(0x1234));
+        assert_eq!(first(0, base + 8), None);
+        assert_eq!(first(0, range.end), None);
+        assert_eq!(first(0, 3), None);
     }
 }

@@ -8,7 +8,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use linux_raw_sys::general as abi;
 use unilith_platform::{Event, Stream};
-use unilith_x86_64::backtrace::walk;
+use unilith_x86_64::backtrace::{Interrupted, walk, walk_interrupted};
 
 /// Exit status of a kernel that crashed: 128 + SIGABRT.
 const CRASHED: u8 = 134;
@@ -96,15 +96,25 @@ pub fn catch() {
 }
 
 /// The stacks that frames may be on: the signal stack and the process's.
-fn stack_of(rbp: usize) -> Range<usize> {
+fn stack_of(at: usize) -> Range<usize> {
     let signal = SIGNAL_STACK.0.get() as usize;
-    if (signal..signal + STACK).contains(&rbp) {
+    if (signal..signal + STACK).contains(&at) {
         return signal..signal + STACK;
     }
     // From the frame to the first stack pointer, all is mapped; Linux stacks grow to 8 MiB.
     const REACH: usize = 8 << 20;
     let top = start::given().map_or(0, |given| given.stack_top);
-    if rbp < top && top - rbp < REACH { rbp..top } else { 0..0 }
+    if at < top && top - at < REACH { at..top } else { 0..0 }
+}
+
+/// The instructions of this image, and the constants before them.
+fn text() -> Range<usize> {
+    unsafe extern "C" {
+        // Defined by the linker.
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    (&raw const __executable_start) as usize..(&raw const etext) as usize
 }
 
 /// The return addresses from a frame outwards.
@@ -155,7 +165,9 @@ extern "C" fn on_crash(signal: u32, info: *const u8, context: *mut Context) {
         let _ = writeln!(Console, "  {pc:#x}");
         console::event(Event::Frame(pc));
     };
-    show(rip);
-    backtrace(rbp, &mut show);
+    // SAFETY: both stacks are mapped.
+    unsafe {
+        walk_interrupted(Interrupted { rip, rsp, rbp }, text(), stack_of(rsp), DEPTH, &mut show)
+    };
     host::exit(CRASHED)
 }

@@ -4,7 +4,7 @@ use crate::{memory, user};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 use unilith_platform::{Event, Stream};
-use unilith_x86_64::backtrace::{frame_pointer, walk};
+use unilith_x86_64::backtrace::{Interrupted, frame_pointer, walk, walk_interrupted};
 use unilith_x86_64::trap::{Frame, PAGE_FAULT, PF_FETCH, PF_PRESENT, PF_WRITE, name};
 use unilith_x86_64::{cpu, user as border};
 
@@ -101,22 +101,9 @@ fn report(frame: &Frame) -> u8 {
         let _ = writeln!(Console, "  {pc:#x}");
         crate::console::event(Event::Frame(pc));
     };
-    if memory::is_kernel_text(f.rip as usize) {
-        show(f.rip as usize);
-    } else {
-        // A jump to somewhere bad: the caller's address is on top of the stack, if anywhere.
-        let stack = memory::stack();
-        let at = f.rsp as usize;
-        if stack.contains(&at) && at.is_multiple_of(8) {
-            // SAFETY: an aligned word on the boot stack.
-            let caller = unsafe { *(at as *const usize) };
-            if memory::is_kernel_text(caller) {
-                show(caller);
-            }
-        }
-    }
+    let at = Interrupted { rip: f.rip as usize, rsp: f.rsp as usize, rbp: f.rbp as usize };
     // SAFETY: the boot stack is mapped.
-    unsafe { walk(f.rbp as usize, memory::stack(), DEPTH, &mut show) };
+    unsafe { walk_interrupted(at, memory::text(), memory::stack(), DEPTH, &mut show) };
     CRASHED
 }
 

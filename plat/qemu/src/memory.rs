@@ -43,10 +43,8 @@ pub fn root() -> usize {
 }
 
 /// The kernel proper: what its instructions may come from.
-pub fn is_kernel_text(address: usize) -> bool {
-    let start = (&raw const __unilith_image_start) as usize;
-    let end = (&raw const __unilith_rodata_start) as usize;
-    (start..end).contains(&address)
+pub fn text() -> core::ops::Range<usize> {
+    (&raw const __unilith_image_start) as usize..(&raw const __unilith_rodata_start) as usize
 }
 
 /// Replaces the boot mapping: text executable and read-only, constants read-only, all else

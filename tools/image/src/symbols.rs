@@ -96,10 +96,16 @@ pub fn symbolise(root: &Path, debug_image: &Path, addresses: &[u64]) -> Result<V
     for (i, &address) in addresses.iter().enumerate() {
         // A return address is behind its call, perhaps in the next function already.
         let probe = if i == 0 { address } else { address.saturating_sub(1) };
+        // Line tables alone do not name a function that was not inlined; the symbol does.
+        let symbol = || {
+            let name = loader.find_symbol(probe)?;
+            Some(format!("{:#}", rustc_demangle::demangle(name)))
+        };
         let mut any = false;
         if let Ok(mut frames) = loader.find_frames(probe) {
             while let Ok(Some(frame)) = frames.next() {
                 let name = frame.function.as_ref().and_then(|f| f.demangle().ok());
+                let name = name.map(|n| n.into_owned()).or_else(symbol);
                 let place = frame.location.as_ref().and_then(|location| {
                     let file = Path::new(location.file?);
                     let file = file.strip_prefix(root).unwrap_or(file).display().to_string();
@@ -114,9 +120,7 @@ pub fn symbolise(root: &Path, debug_image: &Path, addresses: &[u64]) -> Result<V
             }
         }
         if !any {
-            let name =
-                loader.find_symbol(probe).map(|s| format!("{:#}", rustc_demangle::demangle(s)));
-            lines.push(format!("{address:#018x} {}", name.as_deref().unwrap_or("?")));
+            lines.push(format!("{address:#018x} {}", symbol().as_deref().unwrap_or("?")));
         }
     }
     Ok(lines)
