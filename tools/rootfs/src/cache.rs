@@ -7,6 +7,8 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Raised when the same input makes another image: old images are not taken for it.
+const FORMAT: u32 = 2;
 /// Images that a cache keeps.
 const KEEP: usize = 16;
 
@@ -26,7 +28,7 @@ pub struct Spec {
 /// An input cannot be read or is damaged, or the cache cannot be written.
 pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
     let mut hasher = DefaultHasher::new();
-    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    FORMAT.hash(&mut hasher);
     for source in &spec.sources {
         hash_path(source.path(), &mut hasher)?;
     }

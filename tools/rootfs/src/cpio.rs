@@ -1,7 +1,8 @@
 //! The cpio format "newc" (Linux, `Documentation/driver-api/early-userspace/buffer-format.rst`).
 
 use crate::Error;
-use crate::tree::{Content, Entry, Tree, What};
+use crate::tree::{Content, Entry, Link, Tree, What};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -15,18 +16,22 @@ const LINK: u32 = 0o120_000;
 const TRAILER: &[u8] = b"TRAILER!!!";
 
 /// Fields of a header, by number.
+const INO: usize = 0;
 const MODE: usize = 1;
 const UID: usize = 2;
 const GID: usize = 3;
 const NLINK: usize = 4;
 const MTIME: usize = 5;
 const FILESIZE: usize = 6;
+const DEVICE: [usize; 2] = [7, 8];
 const NAMESIZE: usize = 11;
 const FIELDS: usize = 13;
 
 /// Reads an archive into `tree`.
 pub fn read(tree: &mut Tree, path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut at = 0;
+    // The content of a file with several names stands with one of them, mostly the last.
+    let mut contents: BTreeMap<Link, Content> = BTreeMap::new();
     while at < bytes.len() {
         if bytes[at] == 0 {
             at += 1; // padding between archives
@@ -62,11 +67,20 @@ pub fn read(tree: &mut Tree, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         }
         let what = match fields[MODE] & TYPE {
             DIRECTORY => Some(What::Directory),
-            REGULAR => Some(What::File(Content::Bytes(content.to_vec()))),
+            REGULAR => Some(What::File(Content::Bytes(content.into()))),
             LINK => Some(What::Link(content.to_vec())),
             _ => None,
         };
-        if let Some(what) = what.filter(|_| name != TRAILER && !parts.is_empty()) {
+        let is_root = parts.is_empty();
+        let what = what.filter(|what| !is_root || matches!(what, What::Directory));
+        if let Some(what) = what.filter(|_| name != TRAILER) {
+            let link = (fields[MODE] & TYPE == REGULAR && fields[NLINK] > 1).then(|| {
+                let [major, minor] = DEVICE.map(|field| u64::from(fields[field]));
+                (tree.sources, major << 32 | minor, fields[INO].into())
+            });
+            if let (Some(link), What::File(content), true) = (link, &what, start < end) {
+                contents.insert(link, content.clone());
+            }
             tree.insert(
                 parts,
                 Entry {
@@ -75,12 +89,27 @@ pub fn read(tree: &mut Tree, path: &Path, bytes: &[u8]) -> Result<(), Error> {
                     uid: fields[UID],
                     gid: fields[GID],
                     mtime: fields[MTIME],
+                    link,
                 },
             );
         }
         at = end.next_multiple_of(4);
     }
+    for entry in tree.entries.values_mut() {
+        if let Some(content) = entry.link.and_then(|link| contents.get(&link)) {
+            entry.what = What::File(content.clone());
+        }
+    }
     Ok(())
+}
+
+/// The names of a file with several.
+struct Names<'a> {
+    count: u32,
+    /// The one that the content stands with.
+    last: &'a [Vec<u8>],
+    /// The inode, once one of them has been written.
+    ino: Option<u32>,
 }
 
 impl Tree {
@@ -89,9 +118,18 @@ impl Tree {
     /// # Errors
     /// A file of the host cannot be read, or has another size by now.
     pub fn write(&self, out: &mut impl Write) -> Result<(), Error> {
+        let mut names: BTreeMap<Link, Names<'_>> = BTreeMap::new();
+        for (path, entry) in &self.entries {
+            if let Some(link) = entry.link {
+                let names = names.entry(link).or_insert(Names { count: 0, last: path, ino: None });
+                names.count += 1;
+                names.last = path;
+            }
+        }
         let mut writer = Writer { out, at: 0, ino: 1 };
         for (path, entry) in &self.entries {
-            writer.entry(&path.join(&b'/'), entry)?;
+            let names = entry.link.and_then(|link| names.get_mut(&link));
+            writer.entry(path, entry, names)?;
         }
         let to_archive = Error::io(Path::new("the root image"));
         writer.header([0; FIELDS], TRAILER).map_err(to_archive)?;
@@ -127,7 +165,13 @@ impl<W: Write> Writer<'_, W> {
         self.pad()
     }
 
-    fn entry(&mut self, name: &[u8], entry: &Entry) -> Result<(), Error> {
+    fn entry(
+        &mut self,
+        path: &[Vec<u8>],
+        entry: &Entry,
+        names: Option<&mut Names<'_>>,
+    ) -> Result<(), Error> {
+        let name = if path.is_empty() { b".".to_vec() } else { path.join(&b'/') };
         let archive = |source| Error::Io { path: "the root image".into(), source };
         let (kind, size) = match &entry.what {
             What::Directory => (DIRECTORY, 0),
@@ -136,24 +180,30 @@ impl<W: Write> Writer<'_, W> {
             What::Link(target) => (LINK, target.len() as u64),
         };
         let size = u32::try_from(size).map_err(|_| Error::Guest {
-            path: String::from_utf8_lossy(name).into_owned(),
+            path: String::from_utf8_lossy(&name).into_owned(),
             why: "a cpio archive holds files below 4 GiB",
         })?;
         let mut fields = [0; FIELDS];
-        fields[0] = self.ino;
+        let mut with_content = true;
+        fields[INO] = self.ino;
+        fields[NLINK] = 1;
+        if let Some(names) = names {
+            fields[INO] = *names.ino.get_or_insert(self.ino);
+            fields[NLINK] = names.count;
+            with_content = names.last == path;
+        }
+        self.ino += 1;
         fields[MODE] = kind | entry.mode;
         fields[UID] = entry.uid;
         fields[GID] = entry.gid;
-        fields[NLINK] = 1;
         fields[MTIME] = entry.mtime;
-        fields[FILESIZE] = size;
-        self.ino += 1;
-        self.header(fields, name).map_err(archive)?;
+        fields[FILESIZE] = if with_content { size } else { 0 };
+        self.header(fields, &name).map_err(archive)?;
         match &entry.what {
+            _ if !with_content => {}
             What::Directory => {}
-            What::File(Content::Bytes(bytes)) | What::Link(bytes) => {
-                self.put(bytes).map_err(archive)?;
-            }
+            What::File(Content::Bytes(bytes)) => self.put(bytes).map_err(archive)?,
+            What::Link(target) => self.put(target).map_err(archive)?,
             What::File(Content::Host(path, size)) => {
                 let file = File::open(path).map_err(Error::io(path))?;
                 let copied = io::copy(&mut file.take(*size), self.out).map_err(Error::io(path))?;
@@ -172,7 +222,7 @@ impl<W: Write> Writer<'_, W> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use unilith_fs_api::FileType;
 
     fn sample() -> (tempfile::TempDir, Tree) {
@@ -182,6 +232,8 @@ mod tests {
         symlink("usr/bin", at("bin")).expect("a link");
         std::fs::write(at("usr/bin/tool"), b"tool").expect("a file");
         std::fs::write(at("big"), vec![7; 10_000]).expect("a file");
+        std::fs::hard_link(at("usr/bin/tool"), at("tool")).expect("a hard link");
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o710)).expect("mine");
         let mut tree = Tree::new();
         tree.add_source(&crate::Source::Directory(dir.path().to_owned())).expect("readable");
         (dir, tree)
@@ -203,6 +255,8 @@ mod tests {
         let root = unilith_cpio::root(archive(&tree).leak()).expect("a sound archive");
         let usr = root.lookup(b"usr").expect("usr");
         assert_eq!(usr.metadata().file_type, FileType::Directory);
+        let tool = root.lookup(b"tool").expect("tool").metadata();
+        assert_eq!((tool.links, tool.size), (2, 4));
         let file = usr.lookup(b"bin").and_then(|d| d.lookup(b"added")).expect("the added file");
         let mut content = vec![0; 20_000];
         assert_eq!(file.read_at(0, &mut content).expect("readable"), 10_000);
@@ -212,6 +266,7 @@ mod tests {
     #[test]
     fn an_archive_reads_back() {
         let (_dir, tree) = sample();
+        assert_eq!(tree.entries[&vec![]].mode, 0o710, "the root is the directory's");
         let bytes = archive(&tree);
         let mut again = Tree::new();
         read(&mut again, Path::new("x"), &bytes).expect("sound");

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Symbolic links followed in one path, as Linux has it.
 const LINKS_MAX: usize = 40;
@@ -17,7 +18,7 @@ pub(crate) enum Content {
     /// A file of the host, of this size.
     Host(PathBuf, u64),
     /// Here.
-    Bytes(Vec<u8>),
+    Bytes(Arc<[u8]>),
 }
 
 /// What an entry is.
@@ -38,7 +39,12 @@ pub(crate) struct Entry {
     pub gid: u32,
     /// Seconds since the epoch.
     pub mtime: u32,
+    /// Entries with the same one are one file with several names.
+    pub link: Option<Link>,
 }
+
+/// A file with several names: which source it is of, and its device and inode there.
+pub(crate) type Link = (u32, u64, u64);
 
 /// A path: its components.
 type Components = Vec<Vec<u8>>;
@@ -47,6 +53,8 @@ type Components = Vec<Vec<u8>>;
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     pub(crate) entries: BTreeMap<Components, Entry>,
+    /// Sources that were added.
+    pub(crate) sources: u32,
 }
 
 fn components(path: &[u8]) -> Components {
@@ -65,6 +73,7 @@ impl Tree {
     /// # Errors
     /// It cannot be read, or is damaged.
     pub fn add_source(&mut self, source: &Source) -> Result<(), Error> {
+        self.sources += 1;
         match source {
             Source::Directory(path) => self.add_directory(path),
             Source::Cpio(path) => {
@@ -76,10 +85,12 @@ impl Tree {
     }
 
     fn add_directory(&mut self, root: &Path) -> Result<(), Error> {
+        let metadata = root.metadata().map_err(Error::io(root))?;
+        self.insert(Components::new(), entry(What::Directory, &metadata));
         let mut open = vec![root.to_owned()];
         while let Some(directory) = open.pop() {
-            for entry in fs::read_dir(&directory).map_err(Error::io(&directory))? {
-                let path = entry.map_err(Error::io(&directory))?.path();
+            for found in fs::read_dir(&directory).map_err(Error::io(&directory))? {
+                let path = found.map_err(Error::io(&directory))?.path();
                 let metadata = path.symlink_metadata().map_err(Error::io(&path))?;
                 let kind = metadata.file_type();
                 let what = if kind.is_dir() {
@@ -99,16 +110,11 @@ impl Tree {
                     What::File(Content::Host(path.clone(), metadata.len()))
                 };
                 let inside = path.strip_prefix(root).unwrap_or(&path);
-                self.insert(
-                    components(inside.as_os_str().as_bytes()),
-                    Entry {
-                        what,
-                        mode: metadata.mode() & 0o7777,
-                        uid: metadata.uid(),
-                        gid: metadata.gid(),
-                        mtime: metadata.mtime().clamp(0, u32::MAX.into()) as u32,
-                    },
-                );
+                let mut entry = entry(what, &metadata);
+                if kind.is_file() && metadata.nlink() > 1 {
+                    entry.link = Some((self.sources, metadata.dev(), metadata.ino()));
+                }
+                self.insert(components(inside.as_os_str().as_bytes()), entry);
             }
         }
         Ok(())
@@ -127,30 +133,33 @@ impl Tree {
             Box::new(file)
         };
         let mut archive = tar::Archive::new(reader);
+        let mut links = 0;
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
             let name = components(&entry.path_bytes());
-            if name.iter().any(|part| part == b"..") || name.is_empty() {
+            if name.iter().any(|part| part == b"..") {
                 continue;
             }
             let header = entry.header();
             let (mode, uid) = (header.mode().map_err(damaged)?, header.uid().map_err(damaged)?);
             let (gid, mtime) = (header.gid().map_err(damaged)?, header.mtime().map_err(damaged)?);
             let link = entry.link_name_bytes().map(|name| name.into_owned());
+            let mut shared = None;
             let what = match entry.header().entry_type() {
                 tar::EntryType::Directory => What::Directory,
+                _ if name.is_empty() => continue,
                 tar::EntryType::Symlink => What::Link(link.unwrap_or_default()),
                 tar::EntryType::Link => {
                     let target = components(&link.unwrap_or_default());
-                    match self.entries.get(&target) {
-                        Some(entry) => entry.what.clone(),
-                        None => continue,
-                    }
+                    let Some(target) = self.entries.get_mut(&target) else { continue };
+                    links += 1;
+                    shared = Some(*target.link.get_or_insert((self.sources, 0, links)));
+                    target.what.clone()
                 }
                 tar::EntryType::Regular => {
                     let mut bytes = Vec::new();
                     entry.read_to_end(&mut bytes).map_err(damaged)?;
-                    What::File(Content::Bytes(bytes))
+                    What::File(Content::Bytes(bytes.into()))
                 }
                 _ => continue,
             };
@@ -163,6 +172,7 @@ impl Tree {
                     uid: number(uid),
                     gid: number(gid),
                     mtime: number(mtime),
+                    link: shared,
                 },
             );
         }
@@ -192,16 +202,8 @@ impl Tree {
             return Err(fail("not a path of a file"));
         }
         let metadata = host.metadata().map_err(Error::io(host))?;
-        self.insert(
-            path,
-            Entry {
-                what: What::File(Content::Host(host.to_owned(), metadata.len())),
-                mode: metadata.mode() & 0o7777,
-                uid: metadata.uid(),
-                gid: metadata.gid(),
-                mtime: metadata.mtime().clamp(0, u32::MAX.into()) as u32,
-            },
-        );
+        let what = What::File(Content::Host(host.to_owned(), metadata.len()));
+        self.insert(path, entry(what, &metadata));
         Ok(())
     }
 
@@ -239,5 +241,18 @@ impl Tree {
     }
 }
 
+/// An entry that is described as a file of the host is.
+fn entry(what: What, metadata: &fs::Metadata) -> Entry {
+    Entry {
+        what,
+        mode: metadata.mode() & 0o7777,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        mtime: metadata.mtime().clamp(0, u32::MAX.into()) as u32,
+        link: None,
+    }
+}
+
 /// A directory that nobody described.
-const DIRECTORY: Entry = Entry { what: What::Directory, mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+const DIRECTORY: Entry =
+    Entry { what: What::Directory, mode: 0o755, uid: 0, gid: 0, mtime: 0, link: None };

@@ -1,9 +1,8 @@
-//! A directory tree on disk, and the same tree as a cpio archive.
+//! A directory tree with something of everything.
 
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 /// Fills `root` with something to look at.
@@ -52,54 +51,3 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("/lib/x86_64-linux-gnu/libc.so.6", "libc6"),
     ("/lib/x86_64-linux-gnu/libcrypto.so.3", "libssl3"),
 ];
-
-/// The archive (newc) of what is in `root`.
-pub fn archive(root: &Path) -> io::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut inode = 0;
-    add(&mut out, root, Path::new("."), &mut inode)?;
-    put(&mut out, &[0; 13], b"TRAILER!!!", b"");
-    Ok(out)
-}
-
-fn add(out: &mut Vec<u8>, root: &Path, path: &Path, count: &mut u32) -> io::Result<()> {
-    let full = root.join(path);
-    let meta = fs::symlink_metadata(&full)?;
-    let data = match meta.file_type() {
-        kind if kind.is_symlink() => fs::read_link(&full)?.as_os_str().as_bytes().to_vec(),
-        kind if kind.is_file() => fs::read(&full)?,
-        _ => vec![],
-    };
-    *count += 1;
-    let links = meta.nlink() as u32;
-    let inode = if meta.is_file() && links > 1 { 1 << 30 | meta.ino() as u32 } else { *count };
-    let numbers =
-        [inode, meta.mode(), meta.uid(), meta.gid(), links, meta.mtime() as u32, data.len() as u32];
-    let mut all = [0; 13];
-    all[..7].copy_from_slice(&numbers);
-    put(out, &all, path.as_os_str().as_bytes(), &data);
-    if meta.is_dir() {
-        let mut names: Vec<_> = fs::read_dir(&full)?
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<Result<_, _>>()?;
-        names.sort();
-        for name in names {
-            add(out, root, &path.join(name), count)?;
-        }
-    }
-    Ok(())
-}
-
-fn put(out: &mut Vec<u8>, numbers: &[u32; 13], name: &[u8], data: &[u8]) {
-    let mut numbers = *numbers;
-    numbers[11] = name.len() as u32 + 1;
-    out.extend(b"070701");
-    for number in numbers {
-        out.extend(format!("{number:08X}").bytes());
-    }
-    out.extend(name);
-    out.push(0);
-    out.resize(out.len().next_multiple_of(4), 0);
-    out.extend(data);
-    out.resize(out.len().next_multiple_of(4), 0);
-}
