@@ -228,9 +228,12 @@ pub struct Bench {
     /// Runs of each command
     #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(3..=1000))]
     pub runs: u32,
-    /// Print the JSON that is also written to bench/results/
+    /// Print the JSON that is also written to the file
     #[arg(long)]
     pub json: bool,
+    /// Write to this file instead of bench/results/
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

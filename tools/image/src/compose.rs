@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, Library, Link};
 use crate::{Error, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use unilith_kconfig::{Config, Solution, Tree};
 
@@ -105,7 +106,19 @@ pub fn compose(
         Kind::Rust => Some(app.package()?),
         Kind::Elf => None,
     };
-    let main = main_file(&selected, configuration, app, application.as_deref(), name);
+    let mut main = main_file(&selected, configuration, app, application.as_deref(), name);
+    if let Some(script) = &link.script {
+        // Cargo does not know the linker's input: a changed script changes this line.
+        let text = read(&catalog.root.join(&platform.directory).join(script))?;
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let _ = write!(
+            main,
+            "\n// Linked as {}/{script} says (its hash: {:016x}).\n",
+            platform.directory,
+            hasher.finish()
+        );
+    }
     Ok(Composition {
         name: name.to_owned(),
         manifest: manifest(

@@ -62,7 +62,7 @@ fn boot(args: &Bench) -> Result {
         "instructions_entry_to_main": instructions,
         "machines": machines,
     });
-    let path = root.join("bench/results/boot.json");
+    let path = args.output.clone().unwrap_or_else(|| root.join("bench/results/boot.json"));
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(Error::failed)?;
     }
