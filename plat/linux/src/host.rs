@@ -59,6 +59,20 @@ pub fn clock_ns(clock: u32) -> u64 {
     time[0] as u64 * 1_000_000_000 + time[1] as u64
 }
 
+/// Sleeps until the monotonic clock shows `deadline`, or until something arrives at standard
+/// input; at most for a while.
+pub fn idle(deadline: u64) {
+    const LONGEST_NS: u64 = 100_000_000;
+    let left = deadline.saturating_sub(clock_ns(abi::CLOCK_MONOTONIC)).min(LONGEST_NS);
+    let mut input = abi::pollfd { fd: 0, events: abi::POLLIN as i16, revents: 0 };
+    let time = [0i64, left as i64];
+    // SAFETY: one pollfd, and a timespec of two 64-bit numbers; no signal mask.
+    unsafe {
+        let (input, time) = ((&raw mut input) as usize, (&raw const time) as usize);
+        call(abi::__NR_ppoll, [input, 1, time, 0, 0, 0])
+    };
+}
+
 /// Fills `buf` from the host's random number generator.
 pub fn random(buf: &mut [u8]) -> bool {
     // SAFETY: a valid buffer.

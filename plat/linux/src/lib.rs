@@ -71,6 +71,10 @@ impl Platform for Linux {
         crash::backtrace(unilith_x86_64::backtrace::frame_pointer(), visit);
     }
 
+    fn idle(deadline: u64) {
+        host::idle(deadline);
+    }
+
     fn exit(status: u8) -> ! {
         host::exit(status)
     }

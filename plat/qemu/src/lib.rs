@@ -91,6 +91,10 @@ impl Platform for Qemu {
         crash::backtrace(visit);
     }
 
+    fn idle(_: u64) {
+        core::hint::spin_loop();
+    }
+
     fn exit(status: u8) -> ! {
         console::exit(status);
         power::off(status)

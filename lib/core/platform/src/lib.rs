@@ -69,6 +69,11 @@ pub trait Platform {
     /// Calls `visit` with the return addresses of the caller's frames, innermost first.
     fn backtrace(visit: &mut dyn FnMut(usize));
 
+    /// Nothing to do: waits until a device interrupts or the monotonic clock shows `deadline`
+    /// (nanoseconds; `u64::MAX`: no deadline). May come back earlier. What arrived since the
+    /// devices were asked to interrupt ends the wait at once.
+    fn idle(deadline: u64);
+
     /// Ends the machine. `status` is what `unilith run` exits with.
     fn exit(status: u8) -> !;
 }
@@ -137,6 +142,10 @@ macro_rules! bind {
                 <$platform>::event(event)
             }
             #[unsafe(no_mangle)]
+            fn __unilith_idle(deadline: u64) {
+                <$platform>::idle(deadline)
+            }
+            #[unsafe(no_mangle)]
             fn __unilith_exit(status: u8) -> ! {
                 <$platform>::exit(status)
             }
@@ -180,6 +189,8 @@ linked! {
     entropy = __unilith_entropy(buf: &mut [u8]) -> bool;
     /// See [`Platform::event`].
     event = __unilith_event(event: Event<'_>);
+    /// See [`Platform::idle`].
+    idle = __unilith_idle(deadline: u64);
     /// See [`Platform::exit`].
     exit = __unilith_exit(status: u8) -> !;
 }

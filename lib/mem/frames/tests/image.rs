@@ -41,6 +41,8 @@ impl Platform for MemoryOnly {
         false
     }
     fn event(_: Event<'_>) {}
+    fn idle(_: u64) {}
+
     fn exit(status: u8) -> ! {
         std::process::exit(status.into())
     }

@@ -58,6 +58,8 @@ impl Platform for Fake {
     }
     fn event(_: Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
+    fn idle(_: u64) {}
+
     fn exit(status: u8) -> ! {
         panic!("exit {status}")
     }
