@@ -92,11 +92,12 @@ impl WaitQueue {
         self.waiters.lock().push(Waiter::Thread(thread));
     }
 
-    /// Whether it was still there: else somebody took it out to wake it.
-    fn remove(&self, thread: ThreadId) -> bool {
+    fn remove(&self, thread: ThreadId) {
         let mut waiters = self.waiters.lock();
         let at = waiters.iter().position(|w| matches!(w, Waiter::Thread(t) if *t == thread));
-        at.map(|at| waiters.remove(at)).is_some()
+        if let Some(at) = at {
+            waiters.remove(at);
+        }
     }
 }
 
@@ -123,7 +124,7 @@ pub fn wait_any<T>(
         if value.is_none() {
             block(deadline);
         }
-        queues.iter().for_each(|queue| drop(queue.remove(thread)));
+        queues.iter().for_each(|queue| queue.remove(thread));
         value = value.or_else(&mut ready);
         let late = || deadline != crate::NEVER && unilith_platform::monotonic_ns() >= deadline;
         if value.is_some() || late() {
