@@ -10,6 +10,15 @@ pub const IOV_MAX: usize = 1024;
 /// A string is looked for in pieces that do not cross a page: what follows may be unmapped.
 const PAGE: usize = 4096;
 
+/// A buffer of `len` zeros. ENOMEM if there is no memory for it: an application that has taken all
+/// gets an error, the kernel does not end.
+pub fn buffer(len: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
+    buffer.resize(len, 0);
+    Ok(buffer)
+}
+
 /// An address that the application gave. It may be any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserPtr(pub usize);

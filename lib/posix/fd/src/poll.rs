@@ -5,12 +5,11 @@
 
 use crate::offset::read_timespec;
 use crate::table;
-use alloc::vec;
 use core::ops::{BitAnd, BitOr};
 use unilith_posix_abi::raw::general::{
     POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM,
 };
-use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, Result, UserPtr, buffer, syscall};
 
 /// What can be done with a file without waiting: bits of poll(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +86,7 @@ fn poll_all(fds: UserPtr, count: usize, timeout: Option<u64>) -> Result<usize> {
     if count > table::limit() {
         return Err(Errno::EINVAL);
     }
-    let mut all = vec![0; count * POLLFD];
+    let mut all = buffer(count * POLLFD)?;
     fds.copy_in(&mut all)?;
     let found = wait(timeout, || {
         let mut found = 0;

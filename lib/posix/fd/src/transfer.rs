@@ -4,9 +4,8 @@
 //! contents of files that lie in memory are copied straight from there.
 
 use crate::{Description, table};
-use alloc::vec;
 use unilith_posix_abi::raw::general;
-use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, buffer, syscall};
 
 /// Most bytes that one call transfers (MAX_RW_COUNT).
 const MAX_COUNT: usize = 0x7fff_f000;
@@ -16,11 +15,11 @@ const BUFFER: usize = 64 * 1024;
 const SMALL: usize = 256;
 
 /// Lends a buffer of at least one byte and at most `len`.
-fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> T) -> T {
+fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> Result<T>) -> Result<T> {
     if len <= SMALL {
         act(&mut [0; SMALL][..len.max(1)])
     } else {
-        act(&mut vec![0; len.min(BUFFER)])
+        act(&mut buffer(len.min(BUFFER))?)
     }
 }
 
@@ -208,7 +207,7 @@ fn copy(from: &Description, mut at: u64, to: &Description, count: usize) -> Resu
     let (source, sink) = (from.readable()?, to.writable()?);
     let count = count.min(MAX_COUNT);
     let end = at.saturating_add(count as u64);
-    let mut buffer = vec![0; if source.in_memory().is_some() { 0 } else { count.min(BUFFER) }];
+    let mut buffer = buffer(if source.in_memory().is_some() { 0 } else { count.min(BUFFER) })?;
     let start = at;
     while at < end {
         let left = (end - at) as usize;
