@@ -309,6 +309,7 @@ fn process() {
     copy_out(&u64::MAX.to_ne_bytes(), PAD).expect("mapped");
     assert_eq!(call(nr::__NR_rt_sigprocmask, [2, PAD, 0, 8]), Ok(0));
     assert_eq!(call(nr::__NR_tgkill, [1, 1, 17]), Ok(0));
+    assert_eq!(call(nr::__NR_tgkill, [1, 1, 10]), Err(Errno::ENOSYS)); // the handler will not run
     assert_eq!(call(nr::__NR_rt_sigpending, [PAD, 8]), Ok(0));
     assert_eq!(bytes(PAD, 8), (1u64 << 16).to_ne_bytes());
     copy_out(&[0; 8], PAD).expect("mapped");
