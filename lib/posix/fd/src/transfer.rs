@@ -83,6 +83,16 @@ fn write_at(open: &Description, offset: u64, from: UserPtr, count: usize) -> Res
 
 type Transfer = fn(&Description, u64, UserPtr, usize) -> Result<usize>;
 
+/// The pieces that one readv(2) may fill: of a file without positions the first only, as waiting
+/// for more would keep from the application what there is.
+fn fillable<'a>(open: &Description, pieces: &'a [IoVec]) -> &'a [IoVec] {
+    let first = pieces.iter().position(|piece| piece.len > 0);
+    match first {
+        Some(first) if !open.file().is_seekable() => &pieces[..=first],
+        _ => pieces,
+    }
+}
+
 /// Several transfers one after the other, until one is short.
 fn vectored(open: &Description, offset: u64, pieces: &[IoVec], one: Transfer) -> Result<usize> {
     let mut done = 0;
@@ -131,7 +141,8 @@ syscall! {
     pub fn readv[__NR_readv](fd: Fd, iov: UserPtr, count: usize) -> Result<usize> {
         let open = table::get(fd)?;
         let pieces = IoVec::read_array(iov, count)?;
-        open.at_offset(false, |offset| vectored(&open, offset, &pieces, read_at))
+        let pieces = fillable(&open, &pieces);
+        open.at_offset(false, |offset| vectored(&open, offset, pieces, read_at))
     }
 }
 
