@@ -19,6 +19,8 @@ static SYSCALLS: unilith_syscall::Table = unilith_syscall::Table::new(&[
 const PAD: usize = 0x2000_0000;
 /// A page that can only be read, right after it.
 const READ_ONLY: usize = PAD + 0x1000;
+/// What is above is kept for the stack.
+const TOP: usize = 0x3000_0000;
 /// Nothing is here.
 const HOLE: usize = PAD + 0x2000;
 
@@ -49,7 +51,7 @@ fn set_up() {
     DONE.call_once(|| {
         unilith_vfs::mount(b"/", unilith_ramfs::with_limit(0o755, 1 << 22));
         unilith_vfs::mount(b"/dev", unilith_devfs::root());
-        unilith_space::set_top(0x3000_0000);
+        unilith_space::set_top(TOP);
         unilith_space::set_heap(0x1000_0000).expect("aligned");
     });
     let place = unilith_space::Place::Replace;
@@ -267,6 +269,10 @@ fn memory() {
     assert_eq!(call(nr::__NR_munmap, [at, 0x4000]), Ok(0));
     assert_eq!(call(nr::__NR_munmap, [at + 1, 0x1000]), Err(Errno::EINVAL));
     assert_eq!(fake::mapped_pages(), before);
+    // Nothing grows into what is kept for the stack.
+    let below = map(TOP - 0x1000, 0x1000, 3, exactly).expect("free");
+    assert_eq!(call(nr::__NR_mremap, [below, 0x1000, 0x2000, 0]), Err(Errno::ENOMEM));
+    assert_eq!(call(nr::__NR_munmap, [below, 0x1000]), Ok(0));
     // What nobody may touch costs nothing until somebody may.
     let reserved = map(0, 0x100_0000, 0, anonymous).expect("room");
     assert_eq!(fake::mapped_pages(), before);
