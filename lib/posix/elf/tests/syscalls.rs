@@ -176,6 +176,8 @@ fn descriptors() {
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD + 0x10, 0]), Ok(0));
     assert_eq!(call(nr::__NR_prlimit64, [0, nr::RLIMIT_AS as usize, PAD, 0]), Err(Errno::EPERM));
     assert_eq!(call(nr::__NR_close, [3]), Ok(0));
+    assert_eq!(call(nr::__NR_getrlimit, [nr::RLIMIT_STACK as usize, PAD]), Ok(0));
+    assert_eq!(bytes(PAD, 8), (256u64 << 10).to_ne_bytes()); // as much as is mapped
     // One descriptor that is open and one that is not.
     copy_out(&[1, 0, 0, 0, 5, 0, 9, 9, 50, 0, 0, 0, 1, 0, 9, 9], PAD).expect("mapped");
     assert_eq!(call(nr::__NR_poll, [PAD, 2, usize::MAX]), Ok(2));
