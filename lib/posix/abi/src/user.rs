@@ -70,6 +70,17 @@ impl UserPtr {
         self.read().map(u64::from_ne_bytes)
     }
 
+    /// Reads a `struct timespec`: nanoseconds, or as many as a number can tell. EINVAL if it is
+    /// negative or its fraction is none.
+    pub fn read_timespec(self) -> Result<u64> {
+        const SECOND: u64 = 1_000_000_000;
+        let (seconds, nanoseconds) = (self.read_u64()?, self.add(8).read_u64()?);
+        if i64::try_from(seconds).is_err() || nanoseconds >= SECOND {
+            return Err(Errno::EINVAL);
+        }
+        Ok(seconds.saturating_mul(SECOND).saturating_add(nanoseconds))
+    }
+
     /// Reads a string that ends with NUL, which is left out. `too_long` if there is none within
     /// `limit` bytes.
     pub fn read_string(self, limit: usize, too_long: Errno) -> Result<Vec<u8>> {

@@ -3,7 +3,6 @@
 //! There is one thread and no interrupt that could make a file ready, so waiting is asking again
 //! until the time is up.
 
-use crate::offset::read_timespec;
 use crate::table;
 use core::ops::{BitAnd, BitOr};
 use unilith_posix_abi::raw::general::{
@@ -46,13 +45,6 @@ impl BitAnd for Events {
     type Output = Self;
     fn bitand(self, other: Self) -> Self {
         Self(self.0 & other.0)
-    }
-}
-
-/// Waits until `monotonic_ns` says `deadline`.
-pub fn sleep_until(deadline: u64) {
-    while unilith_platform::monotonic_ns() < deadline {
-        core::hint::spin_loop();
     }
 }
 
@@ -128,7 +120,7 @@ syscall! {
         mask: UserPtr,
     ) -> Result<usize> {
         let _ = mask;
-        let timeout = (!timeout.is_null()).then(|| read_timespec(timeout)).transpose()?;
+        let timeout = (!timeout.is_null()).then(|| timeout.read_timespec()).transpose()?;
         poll_all(fds, count, timeout)
     }
 }
@@ -207,7 +199,7 @@ syscall! {
         mask: UserPtr,
     ) -> Result<usize> {
         let _ = mask;
-        let timeout = (!timeout.is_null()).then(|| read_timespec(timeout)).transpose()?;
+        let timeout = (!timeout.is_null()).then(|| timeout.read_timespec()).transpose()?;
         select_all(count, [read, write, except], timeout)
     }
 }

@@ -203,11 +203,6 @@ pub fn heap(end: usize) -> usize {
     heap.resize(areas, end)
 }
 
-/// Calls `visit` for every area, from low to high addresses.
-pub fn for_each(visit: &mut dyn FnMut(Area)) {
-    SPACE.lock().areas.for_each(visit);
-}
-
 fn check(prot: Prot) -> Result<()> {
     if prot.write && prot.exec { Err(Errno::EACCES) } else { Ok(()) }
 }
