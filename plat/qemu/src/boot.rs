@@ -118,6 +118,8 @@ global_asm!(
     "mov eax, 0x80010023",
     "mov cr0, eax",
     "lgdt [3f - {base}]",
+    // The loader promises no stack.
+    "mov esp, offset __unilith_stack_end - {base}",
     "push 0x8",
     "mov eax, offset unilith_long_mode - {base}",
     "push eax",

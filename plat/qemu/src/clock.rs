@@ -163,10 +163,8 @@ fn kvm_ns() -> u64 {
             continue;
         }
         let delta = cycles().wrapping_sub(stamp);
-        let shift = u32::from(shift.unsigned_abs()).min(63);
-        // SAFETY: as above.
-        let left = unsafe { (&raw const (*clock).tsc_shift).read_volatile() } >= 0;
-        let delta = if left { delta << shift } else { delta >> shift };
+        let distance = u32::from(shift.unsigned_abs()).min(63);
+        let delta = if shift >= 0 { delta << distance } else { delta >> distance };
         return time.wrapping_add(((u128::from(delta) * u128::from(mul)) >> 32) as u64);
     }
 }
