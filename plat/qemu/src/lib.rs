@@ -11,6 +11,8 @@ mod boot;
 mod clock;
 mod console;
 mod crash;
+mod devices;
+mod idle;
 mod memory;
 mod power;
 mod pvh;
@@ -91,8 +93,8 @@ impl Platform for Qemu {
         crash::backtrace(visit);
     }
 
-    fn idle(_: u64) {
-        core::hint::spin_loop();
+    fn idle(deadline: u64) {
+        idle::idle(deadline);
     }
 
     fn exit(status: u8) -> ! {
