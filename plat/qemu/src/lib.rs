@@ -8,6 +8,7 @@
 #![no_std]
 
 mod boot;
+mod bus;
 mod clock;
 mod console;
 mod crash;
@@ -103,5 +104,7 @@ impl Platform for Qemu {
     }
 }
 
+/// What drivers need.
+pub use bus::QemuBus;
 /// The application's half of the address space.
 pub use user::QemuUser;
