@@ -67,18 +67,6 @@ pub unsafe fn fault_address() -> usize {
     address
 }
 
-/// Physical address of the page-table root (CR3 without its flags).
-///
-/// # Safety
-/// Runs in ring 0.
-#[inline]
-pub unsafe fn page_table_root() -> usize {
-    let root: usize;
-    // SAFETY: reading CR3 in ring 0 has no effect.
-    unsafe { asm!("mov {}, cr3", out(reg) root, options(nomem, nostack, preserves_flags)) };
-    root & 0x000f_ffff_ffff_f000
-}
-
 /// Drops every translation that is not global by writing CR3 back.
 ///
 /// # Safety

@@ -148,8 +148,8 @@ pub unsafe fn start(
     const CLEARED: u64 = 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 | 1 << 18;
     const SYSCALL_ENABLE: u64 = 1;
     HANDLER.store(handler as *mut (), Ordering::Relaxed);
-    // SAFETY: GS points to this processor's data from here on, the entry code is the only user
-    // of both, and `iretq` enters ring 0 code as the application's first instruction.
+    // SAFETY: GS points to this processor's data from here on, and the entry code is the only user
+    // of both. The application runs in ring 0, so a jump is all that it takes to start it.
     unsafe {
         (*BOOT_CPU.0.get()).kernel_stack = kernel_stack;
         cpu::write_msr(cpu::GS_BASE, BOOT_CPU.0.get() as u64);

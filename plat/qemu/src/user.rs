@@ -14,6 +14,10 @@ use unilith_x86_64::{cpu, user as border};
 /// of the lower half, less a page.
 const RANGE: Range<usize> = 0x1_0000..0x7fff_ffff_f000;
 
+/// Pages that an application cannot have: its system calls need memory for paths, buffers and
+/// page tables also when it has taken all that it could get.
+const RESERVE: usize = 64;
+
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// Whether an application has been started.
@@ -48,10 +52,7 @@ fn mapper() -> Mapper {
 }
 
 /// The pages of `addr..addr + len`, if that is a range that an application may map.
-fn pages(
-    addr: usize,
-    len: usize,
-) -> Result<impl DoubleEndedIterator<Item = usize> + Clone, MapError> {
+fn pages(addr: usize, len: usize) -> Result<impl Iterator<Item = usize> + Clone, MapError> {
     let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
     if len == 0 || addr < RANGE.start || end > RANGE.end || !(addr | len).is_multiple_of(PAGE) {
         return Err(MapError::Invalid);
@@ -82,15 +83,14 @@ impl UserSpace for QemuUser {
 
     fn map(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
         let pages = pages(addr, len)?;
-        if len / PAGE > unilith_mem_api::free_pages() {
+        if len / PAGE + RESERVE > unilith_mem_api::free_pages() {
             return Err(MapError::NoMemory); // without touching what there is
         }
         let mut mapper = mapper();
-        for page in pages.clone() {
+        for page in pages {
             if let Err(error) = mapper.map(page, access(prot), &mut Pages) {
-                for done in pages.take_while(|&done| done < page) {
-                    mapper.unmap(done, &mut Pages);
-                }
+                // The processor may have looked ahead: what goes leaves the TLB, too.
+                let _ = Self::unmap(addr, page - addr);
                 return Err(match error {
                     Error::NoMemory => MapError::NoMemory,
                     Error::Conflict => MapError::Invalid,

@@ -19,6 +19,8 @@ static SYSCALLS: unilith_syscall::Table = unilith_syscall::Table::new(&[
 const PAD: usize = 0x2000_0000;
 /// A page that can only be read, right after it.
 const READ_ONLY: usize = PAD + 0x1000;
+/// What is above is kept for the stack.
+const TOP: usize = 0x3000_0000;
 /// Nothing is here.
 const HOLE: usize = PAD + 0x2000;
 
@@ -49,7 +51,7 @@ fn set_up() {
     DONE.call_once(|| {
         unilith_vfs::mount(b"/", unilith_ramfs::with_limit(0o755, 1 << 22));
         unilith_vfs::mount(b"/dev", unilith_devfs::root());
-        unilith_space::set_top(0x3000_0000);
+        unilith_space::set_top(TOP);
         unilith_space::set_heap(0x1000_0000).expect("aligned");
     });
     let place = unilith_space::Place::Replace;
@@ -146,6 +148,10 @@ fn files() {
 fn descriptors() {
     assert_eq!(call(nr::__NR_read, [0, PAD, 100]), Ok(5));
     assert_eq!(bytes(PAD, 5), b"input");
+    // The console gave all that it had: more would wait.
+    let vector = [PAD + 0x200, 0, PAD + 0x200, 5, PAD + 0x300, 5].map(usize::to_ne_bytes);
+    copy_out(&vector.concat(), PAD).expect("mapped");
+    assert_eq!(call(nr::__NR_readv, [0, PAD, 3]), Ok(5));
     assert_eq!(call(nr::__NR_lseek, [1, 0, 0]), Err(Errno::ESPIPE));
     assert_eq!(call(nr::__NR_ioctl, [1, 0x5401, PAD]), Err(Errno::ENOTTY));
     assert_eq!(call(nr::__NR_read, [1, PAD, 1]), Err(Errno::EBADF));
@@ -170,6 +176,8 @@ fn descriptors() {
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD + 0x10, 0]), Ok(0));
     assert_eq!(call(nr::__NR_prlimit64, [0, nr::RLIMIT_AS as usize, PAD, 0]), Err(Errno::EPERM));
     assert_eq!(call(nr::__NR_close, [3]), Ok(0));
+    assert_eq!(call(nr::__NR_getrlimit, [nr::RLIMIT_STACK as usize, PAD]), Ok(0));
+    assert_eq!(bytes(PAD, 8), (256u64 << 10).to_ne_bytes()); // as much as is mapped
     // One descriptor that is open and one that is not.
     copy_out(&[1, 0, 0, 0, 5, 0, 9, 9, 50, 0, 0, 0, 1, 0, 9, 9], PAD).expect("mapped");
     assert_eq!(call(nr::__NR_poll, [PAD, 2, usize::MAX]), Ok(2));
@@ -263,6 +271,10 @@ fn memory() {
     assert_eq!(call(nr::__NR_munmap, [at, 0x4000]), Ok(0));
     assert_eq!(call(nr::__NR_munmap, [at + 1, 0x1000]), Err(Errno::EINVAL));
     assert_eq!(fake::mapped_pages(), before);
+    // Nothing grows into what is kept for the stack.
+    let below = map(TOP - 0x1000, 0x1000, 3, exactly).expect("free");
+    assert_eq!(call(nr::__NR_mremap, [below, 0x1000, 0x2000, 0]), Err(Errno::ENOMEM));
+    assert_eq!(call(nr::__NR_munmap, [below, 0x1000]), Ok(0));
     // What nobody may touch costs nothing until somebody may.
     let reserved = map(0, 0x100_0000, 0, anonymous).expect("room");
     assert_eq!(fake::mapped_pages(), before);
@@ -309,6 +321,7 @@ fn process() {
     copy_out(&u64::MAX.to_ne_bytes(), PAD).expect("mapped");
     assert_eq!(call(nr::__NR_rt_sigprocmask, [2, PAD, 0, 8]), Ok(0));
     assert_eq!(call(nr::__NR_tgkill, [1, 1, 17]), Ok(0));
+    assert_eq!(call(nr::__NR_tgkill, [1, 1, 10]), Err(Errno::ENOSYS)); // the handler will not run
     assert_eq!(call(nr::__NR_rt_sigpending, [PAD, 8]), Ok(0));
     assert_eq!(bytes(PAD, 8), (1u64 << 16).to_ne_bytes());
     copy_out(&[0; 8], PAD).expect("mapped");

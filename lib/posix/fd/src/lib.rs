@@ -21,7 +21,7 @@ mod transfer;
 
 pub use description::Description;
 pub use file::File;
-pub use poll::{Events, sleep_until};
+pub use poll::Events;
 
 /// The calls themselves.
 pub mod calls {

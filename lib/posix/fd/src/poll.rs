@@ -3,14 +3,12 @@
 //! There is one thread and no interrupt that could make a file ready, so waiting is asking again
 //! until the time is up.
 
-use crate::offset::read_timespec;
 use crate::table;
-use alloc::vec;
 use core::ops::{BitAnd, BitOr};
 use unilith_posix_abi::raw::general::{
     POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM,
 };
-use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, Result, UserPtr, buffer, syscall};
 
 /// What can be done with a file without waiting: bits of poll(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +48,6 @@ impl BitAnd for Events {
     }
 }
 
-/// Waits until `monotonic_ns` says `deadline`.
-pub fn sleep_until(deadline: u64) {
-    while unilith_platform::monotonic_ns() < deadline {
-        core::hint::spin_loop();
-    }
-}
-
 /// The point in time `timeout` nanoseconds from now; `None` for "never".
 fn deadline(timeout: Option<u64>) -> Option<u64> {
     timeout.map(|ns| match ns {
@@ -87,7 +78,7 @@ fn poll_all(fds: UserPtr, count: usize, timeout: Option<u64>) -> Result<usize> {
     if count > table::limit() {
         return Err(Errno::EINVAL);
     }
-    let mut all = vec![0; count * POLLFD];
+    let mut all = buffer(count * POLLFD)?;
     fds.copy_in(&mut all)?;
     let found = wait(timeout, || {
         let mut found = 0;
@@ -129,7 +120,7 @@ syscall! {
         mask: UserPtr,
     ) -> Result<usize> {
         let _ = mask;
-        let timeout = (!timeout.is_null()).then(|| read_timespec(timeout)).transpose()?;
+        let timeout = (!timeout.is_null()).then(|| timeout.read_timespec()).transpose()?;
         poll_all(fds, count, timeout)
     }
 }
@@ -208,7 +199,7 @@ syscall! {
         mask: UserPtr,
     ) -> Result<usize> {
         let _ = mask;
-        let timeout = (!timeout.is_null()).then(|| read_timespec(timeout)).transpose()?;
+        let timeout = (!timeout.is_null()).then(|| timeout.read_timespec()).transpose()?;
         select_all(count, [read, write, except], timeout)
     }
 }

@@ -4,9 +4,8 @@
 //! contents of files that lie in memory are copied straight from there.
 
 use crate::{Description, table};
-use alloc::vec;
 use unilith_posix_abi::raw::general;
-use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, buffer, syscall};
 
 /// Most bytes that one call transfers (MAX_RW_COUNT).
 const MAX_COUNT: usize = 0x7fff_f000;
@@ -16,11 +15,11 @@ const BUFFER: usize = 64 * 1024;
 const SMALL: usize = 256;
 
 /// Lends a buffer of at least one byte and at most `len`.
-fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> T) -> T {
+fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> Result<T>) -> Result<T> {
     if len <= SMALL {
         act(&mut [0; SMALL][..len.max(1)])
     } else {
-        act(&mut vec![0; len.min(BUFFER)])
+        act(&mut buffer(len.min(BUFFER))?)
     }
 }
 
@@ -84,6 +83,16 @@ fn write_at(open: &Description, offset: u64, from: UserPtr, count: usize) -> Res
 
 type Transfer = fn(&Description, u64, UserPtr, usize) -> Result<usize>;
 
+/// The pieces that one readv(2) may fill: of a file without positions the first only, as waiting
+/// for more would keep from the application what there is.
+fn fillable<'a>(open: &Description, pieces: &'a [IoVec]) -> &'a [IoVec] {
+    let first = pieces.iter().position(|piece| piece.len > 0);
+    match first {
+        Some(first) if !open.file().is_seekable() => &pieces[..=first],
+        _ => pieces,
+    }
+}
+
 /// Several transfers one after the other, until one is short.
 fn vectored(open: &Description, offset: u64, pieces: &[IoVec], one: Transfer) -> Result<usize> {
     let mut done = 0;
@@ -132,7 +141,8 @@ syscall! {
     pub fn readv[__NR_readv](fd: Fd, iov: UserPtr, count: usize) -> Result<usize> {
         let open = table::get(fd)?;
         let pieces = IoVec::read_array(iov, count)?;
-        open.at_offset(false, |offset| vectored(&open, offset, &pieces, read_at))
+        let pieces = fillable(&open, &pieces);
+        open.at_offset(false, |offset| vectored(&open, offset, pieces, read_at))
     }
 }
 
@@ -208,7 +218,7 @@ fn copy(from: &Description, mut at: u64, to: &Description, count: usize) -> Resu
     let (source, sink) = (from.readable()?, to.writable()?);
     let count = count.min(MAX_COUNT);
     let end = at.saturating_add(count as u64);
-    let mut buffer = vec![0; if source.in_memory().is_some() { 0 } else { count.min(BUFFER) }];
+    let mut buffer = buffer(if source.in_memory().is_some() { 0 } else { count.min(BUFFER) })?;
     let start = at;
     while at < end {
         let left = (end - at) as usize;

@@ -1,7 +1,6 @@
 //! Copies between the application's areas and files.
 
-use alloc::vec;
-use unilith_posix_abi::{Result, UserPtr};
+use unilith_posix_abi::{Result, UserPtr, buffer};
 use unilith_posix_fd::File;
 
 /// Bytes that are copied at once.
@@ -14,7 +13,7 @@ pub fn from_file(file: &dyn File, offset: u64, to: usize, len: usize) -> Result<
         let rest = rest.unwrap_or_default();
         return UserPtr(to).copy_out(&rest[..rest.len().min(len)]);
     }
-    let mut buffer = vec![0; len.min(BUFFER)];
+    let mut buffer = buffer(len.min(BUFFER))?;
     let mut done = 0;
     while done < len {
         let piece = buffer.len().min(len - done);
@@ -30,7 +29,7 @@ pub fn from_file(file: &dyn File, offset: u64, to: usize, len: usize) -> Result<
 
 /// Copies from one area to another.
 pub fn within(from: usize, to: usize, len: usize) -> Result<()> {
-    let mut buffer = vec![0; len.min(BUFFER)];
+    let mut buffer = buffer(len.min(BUFFER))?;
     let mut done = 0;
     while done < len {
         let piece = buffer.len().min(len - done);

@@ -45,6 +45,13 @@ struct Space {
     top: usize,
 }
 
+impl Space {
+    /// The end of where new areas may be, unless somebody asks for an address above.
+    fn top(&self) -> usize {
+        if self.top == 0 { unilith_posix_api::range().end } else { self.top }
+    }
+}
+
 static SPACE: Lock<Space> =
     Lock::new(Space { areas: Areas::new(), heap: heap::Heap::new(), top: 0 });
 
@@ -66,7 +73,7 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
     let len = round_up(len)?;
     let range = unilith_posix_api::range();
     let mut space = SPACE.lock();
-    let top = if space.top == 0 { range.end } else { space.top };
+    let top = space.top();
     let free = |space: &Space, top| space.areas.find_free(range.start..top, len);
     let addr = match place {
         Place::Anywhere(hint) => {
@@ -164,12 +171,14 @@ pub fn area(addr: usize) -> Option<Area> {
     SPACE.lock().areas.at(addr)
 }
 
-/// Makes the area that ends at `addr + old` longer in place, if there is room.
+/// Makes the area that ends at `addr + old` longer in place, if there is room. One that is below
+/// the stack stays below what is kept for it.
 pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
     let mut space = SPACE.lock();
     let area = space.areas.at(addr).ok_or(Errno::EFAULT)?;
     let (old_end, end) = (checked(addr, old)?, checked(addr, new)?);
-    if end > unilith_posix_api::range().end || !space.areas.is_free(old_end, end) {
+    let limit = if addr < space.top() { space.top() } else { unilith_posix_api::range().end };
+    if end > limit || !space.areas.is_free(old_end, end) {
         return Err(Errno::ENOMEM);
     }
     space.areas.insert(old_end, end, area.prot, area.origin)
@@ -192,11 +201,6 @@ pub fn heap(end: usize) -> usize {
     let mut space = SPACE.lock();
     let Space { areas, heap, .. } = &mut *space;
     heap.resize(areas, end)
-}
-
-/// Calls `visit` for every area, from low to high addresses.
-pub fn for_each(visit: &mut dyn FnMut(Area)) {
-    SPACE.lock().areas.for_each(visit);
 }
 
 fn check(prot: Prot) -> Result<()> {
