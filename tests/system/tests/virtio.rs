@@ -31,21 +31,16 @@ impl Write for Buffer {
     }
 }
 
-/// What the guest says on a machine with these devices (written as for PCI), apart from standard
-/// error.
+const MODERN: &str = "-global virtio-mmio.force-legacy=false";
+
+/// What the guest says on a machine with these devices, written as for PCI: to standard output,
+/// and to standard error.
 #[track_caller]
-fn run(machine: Machine, memory_kib: u64, options: &[String]) -> String {
+fn run(machine: Machine, memory_kib: u64, options: &[String]) -> (String, String) {
     let image = json(["build", "tests/guests/virtio", "--json"])["image"].clone();
     // A microvm has its devices in memory.
-    let (bus, mut extra): (_, Vec<OsString>) = match machine {
-        Machine::Microvm => {
-            ("device", vec!["-global".into(), "virtio-mmio.force-legacy=false".into()])
-        }
-        Machine::Pc | Machine::Q35 => ("pci", vec![]),
-    };
-    for option in options {
-        extra.extend(option.split(' ').map(|word| word.replace("BUS", bus).into()));
-    }
+    let bus = if machine == Machine::Microvm { "device" } else { "pci" };
+    let words = options.iter().flat_map(|option| option.split(' '));
     let launch = Launch {
         monitor: Monitor::Qemu { machine, accel: Accel::Tcg },
         image: image.as_str().expect("a path").into(),
@@ -53,20 +48,17 @@ fn run(machine: Machine, memory_kib: u64, options: &[String]) -> String {
         initrd: None,
         command_line: "unilith.framed".to_owned(),
         timeout: Some(Duration::from_secs(60)),
-        extra,
+        extra: words.map(|word| OsString::from(word.replace("BUS", bus))).collect(),
     };
     let (out, err) = (Buffer::default(), Buffer::default());
-    let outcome = unilith_vmm::run(
-        &launch,
-        Input::Bytes(vec![]),
-        Box::new(out.clone()),
-        Box::new(err.clone()),
-    )
-    .expect("QEMU starts");
-    let all = format!("{}\n{}\n{}", out.text(), err.text(), outcome.monitor_error);
-    assert_eq!(outcome.status, Some(0), "{machine} {options:?}\n{all}");
-    eprintln!("{machine}: {}", err.text());
-    out.text()
+    let input = Input::Bytes(vec![]);
+    let outcome = unilith_vmm::run(&launch, input, Box::new(out.clone()), Box::new(err.clone()))
+        .expect("QEMU starts");
+    let (out, err) = (out.text(), err.text());
+    let errors = outcome.monitor_error;
+    assert_eq!(outcome.status, Some(0), "{machine} {options:?}\n{out}\n{err}\n{errors}");
+    eprintln!("{machine}: {err}");
+    (out, err)
 }
 
 fn medium() -> Vec<u8> {
@@ -88,10 +80,11 @@ fn all_devices_work_on_all_machines() {
     for machine in Machine::ALL {
         let path = directory.path().join("disk");
         std::fs::write(&path, medium()).expect("a disk");
-        let text = run(
+        let (text, _) = run(
             machine,
             4096,
             &[
+                MODERN.into(),
                 "-device virtio-rng-BUS".into(),
                 disk(&path, ""),
                 "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56".into(),
@@ -130,7 +123,7 @@ fn variants_of_the_devices_work() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("disk");
     std::fs::write(&path, medium()).expect("a disk");
-    let text = run(
+    let (text, _) = run(
         Machine::Q35,
         4096,
         &[
@@ -154,6 +147,28 @@ fn variants_of_the_devices_work() {
 #[test]
 fn no_devices_are_no_error() {
     for machine in Machine::ALL {
-        assert_eq!(run(machine, 2048, &[]), "");
+        assert_eq!(run(machine, 2048, &[]).0, "");
     }
+}
+
+/// A microvm's devices are legacy ones unless one says otherwise: then the remedy is named, once.
+#[test]
+fn legacy_devices_are_refused_with_the_remedy() {
+    let (out, err) = run(Machine::Microvm, 2048, &["-device virtio-rng-BUS".into()]);
+    assert_eq!(out, "");
+    assert_eq!(err.matches("virtio-mmio.force-legacy=false").count(), 1, "{err}");
+}
+
+/// A machine without PCI needs no code for it.
+#[test]
+fn a_transport_that_is_not_selected_leaves_no_symbol() {
+    let names = ["unilith_virtio_mmio", "unilith_virtio_pci"];
+    let built = |options: &[&str]| {
+        let words = ["build", "tests/guests/virtio", "--json"].iter().chain(options);
+        let symbols = json(words)["symbols"].as_str().expect("a path").to_owned();
+        let text = std::fs::read_to_string(symbols).expect("the symbols");
+        names.map(|name| text.contains(name))
+    };
+    assert_eq!(built(&["--set", "VIRTIO_PCI=n"]), [true, false]);
+    assert_eq!(built(&["--set", "VIRTIO_MMIO=n"]), [false, true]);
 }

@@ -44,21 +44,22 @@ pub struct Mmio<R> {
 }
 
 impl<R: Registers> Mmio<R> {
-    /// The device behind these registers; `None` if there is none.
+    /// The device behind these registers, if there is one and it is of this type. (A place for a
+    /// device that is not there has type 0.)
     ///
     /// # Errors
     /// It is of another version than 2.
-    pub fn new(registers: R, interrupt: Interrupt) -> Result<Option<Self>, Error> {
-        if registers.read32(MAGIC_VALUE) != MAGIC {
+    pub fn new(
+        device_type: u32,
+        registers: R,
+        interrupt: Interrupt,
+    ) -> Result<Option<Self>, Error> {
+        if registers.read32(MAGIC_VALUE) != MAGIC || registers.read32(DEVICE_ID) != device_type {
             return Ok(None);
         }
-        let version = registers.read32(VERSION);
-        let device_type = registers.read32(DEVICE_ID);
-        match (device_type, version) {
-            // A place without a device.
-            (0, _) => Ok(None),
-            (_, MODERN) => Ok(Some(Self { registers, interrupt, device_type })),
-            (_, LEGACY) => Err(Error::Legacy),
+        match registers.read32(VERSION) {
+            MODERN => Ok(Some(Self { registers, interrupt, device_type })),
+            LEGACY => Err(Error::Legacy),
             _ => Err(Error::Unsupported),
         }
     }
@@ -158,9 +159,9 @@ pub fn find(device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
         // SAFETY: the platform says that this is a place for registers of virtio-mmio. Reading
         // magic, version and type changes nothing; what is no device has another magic.
         let Some(registers) = (unsafe { Mapped::new(slot.address, slot.len) }) else { continue };
-        match Mmio::new(registers, slot.interrupt) {
-            Ok(Some(device)) if device.device_type == device_type => found(Box::new(device)),
-            Ok(_) => {}
+        match Mmio::new(device_type, registers, slot.interrupt) {
+            Ok(Some(device)) => found(Box::new(device)),
+            Ok(None) => {}
             Err(error) => refuse("mmio", error),
         }
     }

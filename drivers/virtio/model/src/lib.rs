@@ -7,6 +7,7 @@
 mod machine;
 mod model;
 
-pub use machine::{Space, has_memory, on_block, on_probe, set_pci};
+pub use machine::{Registers, Space, enabled, has_memory, on_block, on_probe, set_pci};
+pub use machine::{set_registers, set_slot};
 pub use model::{Chain, Model};
 pub use unilith_mem_api::free_pages;

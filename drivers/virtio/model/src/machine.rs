@@ -21,6 +21,9 @@ thread_local! {
     static BLOCK: RefCell<Option<Hook>> = const { RefCell::new(None) };
     static FIND: RefCell<Option<Find>> = const { RefCell::new(None) };
     static PCI: RefCell<Option<Space>> = const { RefCell::new(None) };
+    static REGISTERS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    static SLOT: Cell<Option<MmioSlot>> = const { Cell::new(None) };
+    static ENABLED: Cell<Option<Interrupt>> = const { Cell::new(None) };
 }
 
 /// From now on there are this many pages.
@@ -51,6 +54,49 @@ pub fn set_pci(space: Space) {
     PCI.set(Some(space));
 }
 
+/// Memory in place of registers: it keeps what is written. Addresses are those of the host.
+#[derive(Clone, Copy)]
+pub struct Registers(*mut u32, usize);
+
+/// From now on there are registers of `len` bytes, all zeros, and nothing else. Their address is
+/// a multiple of 16.
+pub fn set_registers(len: usize) -> Registers {
+    let start: *mut u32 = vec![0u128; len / 16].leak().as_mut_ptr().cast();
+    REGISTERS.set((start.expose_provenance(), len / 16 * 16));
+    Registers(start, len / 16 * 4)
+}
+
+impl Registers {
+    /// Where they are.
+    pub fn address(self) -> u64 {
+        self.0.expose_provenance() as u64
+    }
+
+    /// What is in the 32 bits at `offset`.
+    pub fn get(self, offset: usize) -> u32 {
+        assert!(offset / 4 < self.1);
+        // SAFETY: leaked memory, of this thread alone.
+        unsafe { self.0.add(offset / 4).read_volatile() }
+    }
+
+    /// Changes the 32 bits at `offset`.
+    pub fn set(self, offset: usize, value: u32) {
+        assert!(offset / 4 < self.1);
+        // SAFETY: leaked memory, of this thread alone.
+        unsafe { self.0.add(offset / 4).write_volatile(value) };
+    }
+}
+
+/// From now on there is one place for a device of virtio-mmio.
+pub fn set_slot(slot: MmioSlot) {
+    SLOT.set(Some(slot));
+}
+
+/// The interrupt that was last enabled.
+pub fn enabled() -> Option<Interrupt> {
+    ENABLED.get()
+}
+
 struct Machine;
 
 impl PageAllocator for Machine {
@@ -79,17 +125,19 @@ unilith_mem_api::bind!(Machine);
 pub(crate) const DMA_OFFSET: u64 = 0x1000_0000_0000_0000;
 
 impl Bus for Machine {
-    /// The "physical" address is the host's.
-    fn registers(physical: u64, _: usize) -> Option<NonNull<u8>> {
-        NonNull::new(std::ptr::with_exposed_provenance_mut(physical as usize))
+    fn registers(physical: u64, len: usize) -> Option<NonNull<u8>> {
+        let (start, size) = REGISTERS.get();
+        let offset = (physical as usize).checked_sub(start)?;
+        let inside = len > 0 && offset.checked_add(len)? <= size;
+        NonNull::new(std::ptr::with_exposed_provenance_mut(physical as usize)).filter(|_| inside)
     }
 
     fn dma_address(of: *const u8) -> u64 {
         of.expose_provenance() as u64 + DMA_OFFSET
     }
 
-    fn mmio_slot(_: usize) -> Option<MmioSlot> {
-        None
+    fn mmio_slot(index: usize) -> Option<MmioSlot> {
+        SLOT.get().filter(|_| index == 0)
     }
 
     fn has_pci() -> bool {
@@ -108,7 +156,9 @@ impl Bus for Machine {
         });
     }
 
-    fn enable(_: Interrupt) {}
+    fn enable(interrupt: Interrupt) {
+        ENABLED.set(Some(interrupt));
+    }
 
     fn message() -> Option<Message> {
         Some(Message { address: 0xfee0_0000, data: 0x31 })

@@ -8,6 +8,8 @@ use unilith_virtio::{Completion, DmaBuffer, Error, Queue};
 
 /// How many empty buffers gather before the device is told.
 const BATCH: u16 = 16;
+/// How many frames that make no sense are passed over at a time.
+const MOST_PASSED_OVER: usize = 64;
 /// The longest frame that is put together from several buffers, in bytes.
 const LONGEST: usize = 65_536 + 32;
 
@@ -73,10 +75,8 @@ impl Receiver {
 
 /// Shows the next frame; false if there is none. The receiver is not locked meanwhile.
 pub(crate) fn receive(receiver: &Lock<Receiver>, take: &mut dyn FnMut(Received<'_>)) -> bool {
-    // Bounds how many frames that make no sense are passed over.
-    let most = receiver.lock().queue.size();
-    for _ in 0..most {
-        let mut locked = receiver.lock();
+    let mut locked = receiver.lock();
+    for _ in 0..MOST_PASSED_OVER {
         let Some(Completion { mut buffer, written, .. }) = locked.next() else {
             locked.announce();
             return false;

@@ -18,7 +18,7 @@ pub fn main() -> i32 {
     random();
     unilith_virtio_blk::disks().iter().for_each(disk);
     unilith_virtio_net::devices().iter().for_each(network);
-    unilith_virtio_9p::servers().iter().for_each(|server| files(&**server));
+    unilith_virtio_9p::servers().iter().for_each(|server| files(server));
     let waits = alone::WAITS.load(Ordering::Relaxed);
     eprintln!("waited {waits} times");
     eprintln!("{} us", (unilith_platform::monotonic_ns() - start) / 1000);
