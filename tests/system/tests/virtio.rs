@@ -31,6 +31,9 @@ impl Write for Buffer {
     }
 }
 
+/// A device that has nothing more for a while: who waits for it halts, and is woken only by its
+/// interrupt.
+const SLOW_RANDOM: &str = "-device virtio-rng-BUS,max-bytes=1000,period=20";
 const MODERN: &str = "-global virtio-mmio.force-legacy=false";
 
 /// What the guest says on a machine with these devices, written as for PCI: to standard output,
@@ -85,7 +88,7 @@ fn all_devices_work_on_all_machines() {
             4096,
             &[
                 MODERN.into(),
-                "-device virtio-rng-BUS".into(),
+                SLOW_RANDOM.into(),
                 disk(&path, ""),
                 "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56".into(),
                 format!(
@@ -127,7 +130,7 @@ fn variants_of_the_devices_work() {
         Machine::Q35,
         4096,
         &[
-            "-device pcie-root-port,id=bridge -device virtio-rng-BUS,bus=bridge".into(),
+            format!("-device pcie-root-port,id=bridge {SLOW_RANDOM},bus=bridge"),
             disk(&path, ",readonly=on"),
             "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56,\
              disable-legacy=on,event_idx=off,mrg_rxbuf=off,host_mtu=9000"

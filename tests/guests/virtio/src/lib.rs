@@ -57,7 +57,8 @@ fn disk(disk: &unilith_virtio_blk::Disk) {
 fn network(net: &unilith_virtio_net::Net) {
     println!("net: {:x?}, mtu {}, {:?}", net.address(), net.mtu(), net.offload());
     println!("net: link is up: {}", net.link_is_up());
-    let (gateway, replies) = frames::resolve(net);
+    let (gateway, replies, halts) = frames::resolve(net);
+    eprintln!("{halts} halts");
     println!("net: {replies} replies, gateway {gateway:x?}");
 }
 
