@@ -78,8 +78,9 @@ fn files(server: &unilith_virtio_9p::Server) {
     request.iter_mut().zip(len).for_each(|(to, from)| *to = from);
     let mut reply = [0; 100];
     let reply = server.exchange(&request, &mut reply).map(|len| reply.get(..len).unwrap_or(&[]));
+    let tag = server.tag().escape_ascii();
     match reply {
-        Ok(reply) => println!("9p: {}: {}", server.tag(), reply.escape_ascii()),
-        Err(error) => println!("9p: {}: {error:?}", server.tag()),
+        Ok(reply) => println!("9p: {tag}: {}", reply.escape_ascii()),
+        Err(error) => println!("9p: {tag}: {error:?}"),
     }
 }
