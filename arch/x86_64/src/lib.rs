@@ -7,9 +7,11 @@
 #![no_std]
 
 pub mod backtrace;
+pub mod context;
 pub mod cpu;
 pub mod paging;
 pub mod port;
 pub mod tables;
 pub mod trap;
 pub mod user;
+pub mod vector;
