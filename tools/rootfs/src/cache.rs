@@ -6,11 +6,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Raised when the same input makes another image: old images are not taken for it.
 const FORMAT: u32 = 2;
 /// Images that a cache keeps.
 const KEEP: usize = 16;
+/// An image younger than this may be about to be loaded by another run: it stays in any case.
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// What a root image is made of; what comes later replaces what came before.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +40,9 @@ pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
         hash_path(host, &mut hasher)?;
     }
     let image = cache.join(format!("{:016x}.cpio", hasher.finish()));
-    if image.is_file() {
+    if let Ok(found) = File::open(&image) {
+        // Used, so not the next to be removed.
+        let _ = found.set_modified(SystemTime::now());
         return Ok(image);
     }
     let mut tree = Tree::new();
@@ -94,7 +99,7 @@ fn hash_metadata(m: &fs::Metadata, hasher: &mut DefaultHasher) {
     }
 }
 
-/// Removes the oldest images beyond [`KEEP`]. What cannot be removed stays.
+/// Removes the images beyond [`KEEP`] that were not used for longest. What cannot be removed stays.
 fn prune(cache: &Path) {
     let images = fs::read_dir(cache).into_iter().flatten().flatten();
     let mut images: Vec<_> = images
@@ -103,8 +108,10 @@ fn prune(cache: &Path) {
         .collect();
     images.sort();
     let surplus = images.len().saturating_sub(KEEP);
-    for (_, path) in &images[..surplus] {
-        let _ = fs::remove_file(path);
+    for (used, path) in &images[..surplus] {
+        if used.elapsed().is_ok_and(|age| age > YOUNG) {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -120,9 +127,9 @@ mod tests {
         fs::write(root.join("a"), b"one").expect("a file");
         let spec = Spec { sources: vec![Source::Directory(root.clone())], files: vec![] };
         let first = cached_image(&spec, &cache).expect("an image");
-        let made = first.metadata().expect("it").modified().expect("a time");
+        let made = first.metadata().expect("it").ino();
         assert_eq!(cached_image(&spec, &cache).expect("an image"), first);
-        assert_eq!(first.metadata().expect("it").modified().expect("a time"), made);
+        assert_eq!(first.metadata().expect("it").ino(), made);
         fs::write(root.join("a"), b"three").expect("a file");
         assert_ne!(cached_image(&spec, &cache).expect("an image"), first);
     }

@@ -27,15 +27,29 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// An archive is not what it should be.
+    /// A cpio archive is not what it should be.
     #[error("{}: {why}, at byte {offset}; make it again, for example with: find . | cpio -o -H newc", path.display())]
-    Archive {
+    Cpio {
         /// Which.
         path: PathBuf,
         /// Where.
         offset: usize,
         /// What is wrong.
         why: &'static str,
+    },
+    /// A tar archive is not what it should be.
+    #[error("{}: not a whole tar archive ({why}); make it again, for example with: tar -cf {} -C DIR .", path.display(), path.display())]
+    Tar {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is nothing at all.
+    #[error("{}: no such file or directory; give a directory, a cpio (newc) or a tar archive", path.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
     },
     /// Neither a directory nor an archive that we read.
     #[error("{}: not a root file system; give a directory, a cpio (newc) or a tar archive", path.display())]
@@ -76,6 +90,9 @@ impl Source {
     /// # Errors
     /// It cannot be read, or is none of the three.
     pub fn detect(path: &Path) -> Result<Self, Error> {
+        if !path.exists() {
+            return Err(Error::Missing { path: path.to_owned() });
+        }
         match sniff(path)? {
             Kind::Directory => Ok(Self::Directory(path.to_owned())),
             Kind::Cpio => Ok(Self::Cpio(path.to_owned())),
