@@ -1,7 +1,8 @@
 //! `unilith libs`
 
-use crate::args::{Libs, Platform};
+use crate::args::Libs;
 use crate::error::Result;
+use crate::output::{print, print_json};
 use crate::project;
 use serde_json::json;
 use unilith_image::catalog::Catalog;
@@ -12,7 +13,7 @@ pub fn libs(args: &Libs) -> Result {
     let configuration = match &args.app {
         Some(path) => {
             let app = project::subject(path)?.app;
-            Some(project::configure(&root, &app, Platform::Qemu, &[])?)
+            Some(project::configure(&root, &app, &args.options)?)
         }
         None => None,
     };
@@ -35,21 +36,16 @@ pub fn libs(args: &Libs) -> Result {
                 })
             })
             .collect();
-        println!("{:#}", json!(list));
-        return Ok(0);
+        return print_json(&json!(list));
     }
-    for (library, symbol, on) in rows {
+    let lines = rows.map(|(library, symbol, on)| {
         let state = match on {
             Some(true) => "* ",
             Some(false) => "  ",
             None => "",
         };
-        println!(
-            "{state}{:<26} {:<14} {}",
-            library.directory,
-            symbol.unwrap_or("-"),
-            library.description
-        );
-    }
-    Ok(0)
+        let symbol = symbol.unwrap_or("-");
+        format!("{state}{:<26} {symbol:<14} {}\n", library.directory, library.description)
+    });
+    print(lines.collect::<String>())
 }

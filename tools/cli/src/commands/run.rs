@@ -1,10 +1,10 @@
 //! `unilith run`
 
-use crate::args::{Accel, Machine, Platform, Run};
+use crate::args::{Accel, Machine, Options, Platform, Run};
 use crate::error::{Error, Result};
+use crate::output::{UNREAD, print};
 use crate::project::{self, Subject};
 use std::ffi::OsStr;
-use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,33 +26,55 @@ const LEAST_KIB: u64 = 1024;
 const COMMAND_LINE_MAX: usize = 2047;
 
 pub fn run(args: &Run) -> Result {
+    // Whatever can be wrong is found before anything that takes time.
     let root = project::root()?;
     let subject = project::subject(&args.target.app)?;
     let env = environment(args, &subject)?;
-    if let Some(seconds) = args.timeout
-        && !(seconds.is_finite() && seconds > 0.0)
-    {
-        return Err(Error::usage("--timeout: give a number of seconds above 0"));
-    }
-    let plat = platform(args)?;
-    let mut set = args.target.set.clone();
+    let timeout = timeout(args)?;
+    let mut options = args.target.options.clone();
     if args.timing {
-        set.push("BOOT_TIMING=y".to_owned());
+        options.set.push("BOOT_TIMING=y".to_owned());
     }
-    let (_, _, image) = project::build(&root, &subject.app, plat, &set, project::on_terminal())?;
+    let mut choice = choose(&root, &subject, &options)?;
+    options.plat = Some(choice.plat);
+    project::configure(&root, &subject.app, &options)?;
+    if args.accel == Accel::Kvm
+        && choice.plat == Platform::Qemu
+        && let Err(why) = host::kvm()
+    {
+        return Err(Error::failed(format!(
+            "--accel kvm: {why}; leave out --accel, and the guest is translated"
+        )));
+    }
     let initrd = root_image(&root, args, &subject)?;
+    memory(args, &subject, 0, initrd.as_deref())?;
+    command_line(args, &subject, choice.plat, &env)?;
+
+    if !args.dry_run {
+        choice = provide(choice)?;
+        options.plat = Some(choice.plat);
+    }
+    if let Some(reason) = choice.reason.filter(|_| !args.quiet) {
+        let machine = match choice.plat {
+            Platform::Qemu => {
+                format!("qemu ({}, {})", vmm_machine(args.machine), accel(args).name())
+            }
+            Platform::Linux => "linux, a plain process".to_owned(),
+        };
+        eprintln!("unilith: platform {machine}: {reason}");
+    }
+    let (_, _, image) = project::build(&root, &subject.app, &options)?;
     let launch = Launch {
-        monitor: monitor(args, plat),
-        memory_kib: memory(args, &subject, &image, initrd.as_deref())?,
-        command_line: command_line(args, &subject, plat, &env)?,
+        monitor: monitor(args, choice.plat),
+        memory_kib: memory(args, &subject, image.memory, initrd.as_deref())?,
+        command_line: command_line(args, &subject, choice.plat, &env)?,
         image: image.image.clone(),
         initrd,
-        timeout: args.timeout.map(Duration::from_secs_f64),
+        timeout,
         extra: vec![],
     };
     if args.dry_run {
-        println!("{}", launch.command().shell());
-        return Ok(0);
+        return print([launch.command().shell().as_bytes(), b"\n"].concat());
     }
     let outcome = unilith_vmm::run(
         &launch,
@@ -64,42 +86,59 @@ pub fn run(args: &Run) -> Result {
     finish(&root, args, &image, &outcome)
 }
 
-/// The platform that was asked for, or the best that this machine has.
-fn platform(args: &Run) -> Result<Platform> {
-    let have = || host::find(qemu::PROGRAM).is_some();
-    let why = "images run in its virtual machines";
-    match args.target.plat {
-        Some(Platform::Linux) => Ok(Platform::Linux),
-        Some(Platform::Qemu) => {
-            if !have() && !args.dry_run {
-                host::install(&[qemu::PACKAGE], why).map_err(Error::failed)?;
-            }
-            Ok(Platform::Qemu)
-        }
+/// A platform, and why it was chosen if nobody asked for it.
+struct Choice {
+    plat: Platform,
+    reason: Option<String>,
+    /// The platform's monitor must be installed first.
+    install: bool,
+}
+
+/// The platform that was asked for, or the best that this machine has or can have.
+fn choose(root: &Path, subject: &Subject, options: &Options) -> Result<Choice> {
+    let have = host::find(qemu::PROGRAM).is_some();
+    let asked = match options.plat {
+        Some(plat) => Some(plat),
         None => {
-            let reason = if have() {
-                Ok("it is installed")
-            } else {
-                host::install(&[qemu::PACKAGE], why).map(|()| "just installed")
-            };
-            let (plat, line) = match reason {
-                Ok(reason) => (
-                    Platform::Qemu,
-                    format!(
-                        "platform qemu ({}, {}): {reason}",
-                        vmm_machine(args.machine),
-                        accel(args).name()
-                    ),
-                ),
-                Err(error) => {
-                    (Platform::Linux, format!("platform linux, a plain process: no QEMU: {error}"))
-                }
-            };
-            if !args.quiet {
-                eprintln!("unilith: {line}");
-            }
-            Ok(plat)
+            // The application's own configuration may say it, or --set.
+            let wanted = project::configure(root, &subject.app, options)?.wanted;
+            let said = |plat: &Platform| wanted.get(plat.symbol()) == Some("y");
+            [Platform::Qemu, Platform::Linux].into_iter().find(said)
         }
+    };
+    let install = !have && asked != Some(Platform::Linux);
+    if let Some(plat) = asked {
+        return Ok(Choice { plat, reason: None, install });
+    }
+    let (plat, reason) = match host::can_install(&[qemu::PACKAGE]) {
+        _ if have => (Platform::Qemu, "it is installed".to_owned()),
+        Ok(_) => (Platform::Qemu, "just installed".to_owned()),
+        Err(error) => (Platform::Linux, format!("no QEMU: {error}")),
+    };
+    Ok(Choice { plat, reason: Some(reason), install: install && plat == Platform::Qemu })
+}
+
+/// Installs what the chosen platform needs, or falls back to the one that needs nothing.
+fn provide(choice: Choice) -> Result<Choice> {
+    if !choice.install {
+        return Ok(choice);
+    }
+    match host::install(&[qemu::PACKAGE], "images run in its virtual machines") {
+        Ok(()) => Ok(choice),
+        Err(error) if choice.reason.is_some() => Ok(Choice {
+            plat: Platform::Linux,
+            reason: Some(format!("no QEMU: {error}")),
+            install: false,
+        }),
+        Err(error) => Err(Error::failed(format!("{error}\nor run without a machine: -p linux"))),
+    }
+}
+
+fn timeout(args: &Run) -> Result<Option<Duration>> {
+    let Some(seconds) = args.timeout else { return Ok(None) };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(limit) if !limit.is_zero() => Ok(Some(limit)),
+        _ => Err(Error::usage("--timeout: give a number of seconds above 0, such as 10 or 0.5")),
     }
 }
 
@@ -126,15 +165,22 @@ fn monitor(args: &Run, plat: Platform) -> Monitor {
     }
 }
 
-fn environment(args: &Run, subject: &Subject) -> Result<Vec<(String, String)>> {
-    let mut env: Vec<(String, String)> = subject.app.env.clone().into_iter().collect();
+/// The application's environment: names and values as the guest shall have them.
+fn environment(args: &Run, subject: &Subject) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let own = subject.app.env.iter();
+    let mut env: Vec<(Vec<u8>, Vec<u8>)> =
+        own.map(|(name, value)| (name.clone().into_bytes(), value.clone().into_bytes())).collect();
     for assignment in &args.env {
-        match assignment.split_once('=') {
-            Some((name, value)) if !name.is_empty() => {
+        let mut parts = assignment.as_bytes().splitn(2, |&byte| byte == b'=');
+        match (parts.next(), parts.next()) {
+            (Some(name), Some(value)) if !name.is_empty() => {
                 env.retain(|(known, _)| known != name);
                 env.push((name.to_owned(), value.to_owned()));
             }
-            _ => return Err(Error::usage(format!("--env {assignment}: give NAME=VALUE"))),
+            _ => {
+                let assignment = assignment.display();
+                return Err(Error::usage(format!("--env {assignment}: give NAME=VALUE")));
+            }
         }
     }
     Ok(env)
@@ -188,7 +234,8 @@ fn check_interpreter(spec: &Spec, program: &Path, interpreter: &str) -> Result<(
     )))
 }
 
-fn memory(args: &Run, subject: &Subject, image: &Image, initrd: Option<&Path>) -> Result<u64> {
+/// The memory of the machine, in KiB; `image` is what the image takes, in bytes.
+fn memory(args: &Run, subject: &Subject, image: u64, initrd: Option<&Path>) -> Result<u64> {
     let initrd_kib = match initrd {
         Some(path) => path.metadata().map_err(Error::failed)?.len().div_ceil(1024),
         None => 0,
@@ -198,16 +245,24 @@ fn memory(args: &Run, subject: &Subject, image: &Image, initrd: Option<&Path>) -
         Some(path) => path.metadata().map_err(Error::failed)?.len().div_ceil(1024) + 512,
         None => 0,
     };
-    let least = LEAST_KIB + image.memory.div_ceil(1024) + initrd_kib + program_kib;
+    let image_kib = image.div_ceil(1024);
+    let least = LEAST_KIB + image_kib + initrd_kib + program_kib;
     match args.memory.map(|mib| mib * 1024) {
-        Some(kib) if kib < least => Err(Error::failed(format!(
-            "{} MiB of memory is too little: the image takes {} KiB, the root file system {} KiB, the program {} KiB; give -m {} or more",
-            kib / 1024,
-            image.memory.div_ceil(1024),
-            initrd_kib,
-            program_kib,
-            least.div_ceil(1024)
-        ))),
+        Some(kib) if kib < least => {
+            let parts = [
+                ("the image", LEAST_KIB + image_kib),
+                ("the root file system", initrd_kib),
+                ("the program", program_kib),
+            ];
+            let parts = parts.iter().filter(|(_, kib)| *kib > 0);
+            let parts: Vec<String> = parts.map(|(of, kib)| format!("{of} {kib} KiB")).collect();
+            Err(Error::failed(format!(
+                "{} MiB of memory is too little: there must be room for {}; give -m {} or more",
+                kib / 1024,
+                parts.join(", "),
+                least.div_ceil(1024)
+            )))
+        }
         Some(kib) => Ok(kib),
         None if subject.app.kind == Kind::Elf => {
             Ok((ELF_KIB + initrd_kib + program_kib).next_multiple_of(1024))
@@ -220,10 +275,14 @@ fn command_line(
     args: &Run,
     subject: &Subject,
     plat: Platform,
-    env: &[(String, String)],
+    env: &[(Vec<u8>, Vec<u8>)],
 ) -> Result<String> {
-    let mut words = vec!["unilith.framed".to_owned()];
-    if plat == Platform::Qemu && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+    let mut words = Vec::new();
+    if !args.dry_run {
+        // A person who starts the image by hand has nobody to decode the console.
+        words.push("unilith.framed".to_owned());
+    }
+    if plat == Platform::Qemu && unilith_vmm::on_terminal() {
         words.push("unilith.tty".to_owned());
     }
     if let Some(program) = &subject.program {
@@ -232,7 +291,7 @@ fn command_line(
         words.push(encode_word(&argv0));
     }
     for (name, value) in env {
-        words.push(encode_word(format!("env.{name}={value}").as_bytes()));
+        words.push(encode_word(&[b"env.", name.as_slice(), b"=", value].concat()));
     }
     let own: Vec<&OsStr> = if args.args.is_empty() {
         subject.app.args.iter().map(OsStr::new).collect()
@@ -246,7 +305,7 @@ fn command_line(
     let line = words.join(" ");
     if plat == Platform::Qemu && line.len() > COMMAND_LINE_MAX {
         return Err(Error::usage(format!(
-            "arguments and environment take {} bytes; a virtual machine's command line holds {COMMAND_LINE_MAX}",
+            "arguments and environment take {} bytes, and a virtual machine's command line holds {COMMAND_LINE_MAX}; give fewer, or run with -p linux",
             line.len()
         )));
     }
@@ -265,8 +324,12 @@ fn finish(root: &Path, args: &Run, image: &Image, outcome: &Outcome) -> Result {
     if args.timing {
         show_timing(outcome);
     }
+    if outcome.unread {
+        return Ok(UNREAD);
+    }
     if outcome.timed_out {
-        eprintln!("unilith: ended after {} s", outcome.total.as_secs_f32());
+        let limit = args.timeout.unwrap_or_default();
+        eprintln!("unilith: ended: the time limit of {limit} s has passed (--timeout)");
     }
     match outcome.status {
         Some(status) => Ok(status),
@@ -276,7 +339,15 @@ fn finish(root: &Path, args: &Run, image: &Image, outcome: &Outcome) -> Result {
             );
             Ok(CRASHED)
         }
-        None => Err(Error::failed(format!("the monitor failed: {}", outcome.monitor_error.trim()))),
+        None => {
+            let said = outcome.monitor_error.trim();
+            let remedy = if said.contains("Cannot allocate memory") {
+                "this machine has less memory than that; give a smaller -m"
+            } else {
+                "--dry-run shows the command"
+            };
+            Err(Error::failed(format!("the machine cannot be started: {said}; {remedy}")))
+        }
     }
 }
 
