@@ -41,7 +41,7 @@ impl Working {
         self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new_spinner(); // draws on standard error, if it is a terminal
             if let Ok(style) =
-                ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}")
+                ProgressStyle::with_template("{spinner} {prefix} ({elapsed}) {wide_msg}")
             {
                 bar.set_style(style);
             }

@@ -107,6 +107,12 @@ impl App {
             name: String,
         }
         let path = self.directory.join("Cargo.toml");
+        if !path.is_file() {
+            return Err(Error::file(
+                &path,
+                "no such file; kind = \"rust\" needs a library crate with a function `main`, such as apps/hello",
+            ));
+        }
         let manifest: Manifest =
             toml::from_str(&read(&path)?).map_err(|e| Error::file(&path, e))?;
         Ok(manifest.package.name)

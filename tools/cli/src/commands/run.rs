@@ -22,6 +22,8 @@ const NATIVE_KIB: u64 = 32 * 1024;
 const ELF_KIB: u64 = 64 * 1024;
 /// What a kernel needs beside its image and root image before it can say anything, KiB.
 const LEAST_KIB: u64 = 1024;
+/// No image takes less once it is loaded, bytes.
+const LEAST_IMAGE: u64 = 64 * 1024;
 /// What QEMU's PVH loader passes on of a command line.
 const COMMAND_LINE_MAX: usize = 2047;
 
@@ -47,7 +49,7 @@ pub fn run(args: &Run) -> Result {
         )));
     }
     let initrd = root_image(&root, args, &subject)?;
-    memory(args, &subject, 0, initrd.as_deref())?;
+    memory(args, &subject, LEAST_IMAGE, initrd.as_deref())?;
     command_line(args, &subject, choice.plat, &env)?;
 
     if !args.dry_run {
@@ -83,7 +85,7 @@ pub fn run(args: &Run) -> Result {
         Box::new(std::io::stderr()),
     )
     .map_err(Error::failed)?;
-    finish(&root, args, &image, &outcome)
+    finish(&root, args, &image, launch.memory_kib, &outcome)
 }
 
 /// A platform, and why it was chosen if nobody asked for it.
@@ -313,11 +315,19 @@ fn command_line(
 }
 
 /// Reports what is to be reported, and finds the exit status.
-fn finish(root: &Path, args: &Run, image: &Image, outcome: &Outcome) -> Result {
+fn finish(root: &Path, args: &Run, image: &Image, memory_kib: u64, outcome: &Outcome) -> Result {
     if !outcome.frames.is_empty() {
         eprintln!("backtrace:");
         match symbolise(root, &image.debug_image, &outcome.frames) {
-            Ok(lines) => lines.iter().for_each(|line| eprintln!("  {line}")),
+            Ok(lines) => {
+                lines.iter().for_each(|line| eprintln!("  {line}"));
+                if lines.iter().any(|line| line.contains("alloc_error_handler")) {
+                    let mib = memory_kib / 1024;
+                    eprintln!(
+                        "unilith: out of memory: the image had {mib} MiB; give it more with -m"
+                    );
+                }
+            }
             Err(error) => eprintln!("  (no names: {error})"),
         }
     }
