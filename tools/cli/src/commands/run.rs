@@ -188,7 +188,10 @@ fn environment(args: &Run, subject: &Subject) -> Result<Vec<(Vec<u8>, Vec<u8>)>>
     Ok(env)
 }
 
-/// The program's place in the guest: where it is on this machine.
+/// Where the guest has file systems of its own: a program there would be hidden behind them.
+const MOUNTED: [&str; 2] = ["/tmp", "/dev"];
+
+/// The program's place in the guest: where it is on this machine, if that can be.
 fn guest_path(program: &Path) -> Result<String> {
     let path = std::path::absolute(program).map_err(Error::failed)?;
     // `.` and `..` would mean something else among the guest's directories.
@@ -196,6 +199,12 @@ fn guest_path(program: &Path) -> Result<String> {
         path.canonicalize().map_err(Error::failed)?
     } else {
         path
+    };
+    let path = match path.file_name() {
+        Some(name) if MOUNTED.iter().any(|place| path.starts_with(place)) => {
+            Path::new("/program").join(name)
+        }
+        _ => path,
     };
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Error::usage(format!("{}: a path that is not UTF-8; rename it", path.display()))
