@@ -179,7 +179,7 @@ pub struct Run {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith libs
-  unilith libs apps/hello                      * marks what the image contains
+  unilith libs apps/hello                      * selected, - an interface between libraries
   unilith libs --json | jq -r '.[].library'")]
 pub struct Libs {
     /// Show which of them the image of this application contains

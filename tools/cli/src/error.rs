@@ -49,5 +49,14 @@ impl From<unilith_image::Error> for Error {
     }
 }
 
+impl From<unilith_rootfs::Error> for Error {
+    fn from(error: unilith_rootfs::Error) -> Self {
+        match error {
+            unilith_rootfs::Error::Io { .. } => Self::failed(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
 /// A command's exit status, or why it has none of its own.
 pub type Result<T = u8> = std::result::Result<T, Error>;

@@ -62,7 +62,7 @@ fn program(path: &Path) -> Result<Option<String>> {
             "no such file; give the directory of an application (such as apps/hello) or a Linux program",
         );
     }
-    match rootfs::sniff(path).map_err(Error::usage)? {
+    match rootfs::sniff(path)? {
         K::ElfX86_64 { interpreter } => Ok(interpreter),
         K::ElfOther { what } => refuse(&format!("{what}; this builds images for x86-64 programs")),
         K::ElfTruncated { why } => {

@@ -46,6 +46,7 @@ fn files(dir: &Path) {
         ),
         ("no-profile", "name = \"x\"\nkind = \"rust\"\nprofile = \"huge\"\n"),
         ("bad-config", "name = \"x\"\nkind = \"rust\"\n[config]\nHEAP_CHUNK = [1]\n"),
+        ("unknown-symbol", "name = \"x\"\nkind = \"rust\"\n[config]\nHEAP_TSLF = true\n"),
         ("no-toml", "name = \n"),
     ] {
         fs::create_dir(dir.join(name)).expect("a directory");
@@ -77,6 +78,7 @@ const ROWS: &[&[&str]] = &[
     &["@/no-elf"],
     &["@/no-profile"],
     &["@/bad-config"],
+    &["@/unknown-symbol"],
     &["@/no-toml"],
     // Root file systems.
     &[BUSYBOX, "--rootfs", "@/missing"],

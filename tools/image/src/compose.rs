@@ -1,6 +1,6 @@
 //! Composition: a solved configuration becomes an image crate that a person can read.
 
-use crate::app::{App, Kind};
+use crate::app::{self, App, Kind};
 use crate::catalog::{Catalog, Library, Link};
 use crate::{Error, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,12 @@ impl Configuration {
         }
         let name = profile.display().to_string();
         let mut wanted = Config::parse(&read(&profile)?, &name).map_err(|e| config(&e))?;
-        for assignment in app.assignments()?.iter().chain(overrides) {
+        for assignment in app.assignments()? {
+            let file = app.directory.join(app::FILE);
+            tree.assign(&mut wanted, &assignment)
+                .map_err(|e| Error::file(&file, format!("[config]: {e}")))?;
+        }
+        for assignment in overrides {
             tree.assign(&mut wanted, assignment).map_err(|e| config(&e))?;
         }
         let solution = tree.solve(&wanted);

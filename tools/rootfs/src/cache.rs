@@ -22,13 +22,16 @@ pub struct Spec {
     pub sources: Vec<Source>,
     /// Single files: the guest's path, and the host's file.
     pub files: Vec<(String, PathBuf)>,
+    /// A path that must be there in the end: the program's interpreter.
+    pub needs: Option<String>,
 }
 
 /// The root image of `spec`, made if there is none in `cache` for inputs of these names, sizes
 /// and times.
 ///
 /// # Errors
-/// An input cannot be read or is damaged, or the cache cannot be written.
+/// An input cannot be read or is damaged, what is needed is missing, or the cache cannot be
+/// written.
 pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
     let mut hasher = DefaultHasher::new();
     FORMAT.hash(&mut hasher);
@@ -39,6 +42,7 @@ pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
         guest.hash(&mut hasher);
         hash_path(host, &mut hasher)?;
     }
+    spec.needs.hash(&mut hasher);
     let image = cache.join(format!("{:016x}.cpio", hasher.finish()));
     if let Ok(found) = File::open(&image) {
         // Used, so not the next to be removed.
@@ -51,6 +55,9 @@ pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
     }
     for (guest, host) in &spec.files {
         tree.insert_file(guest, host)?;
+    }
+    if let Some(path) = spec.needs.as_ref().filter(|path| !tree.contains(path)) {
+        return Err(Error::Lacks { path: path.clone() });
     }
     fs::create_dir_all(cache).map_err(Error::io(cache))?;
     let fresh = cache.join(format!("new-{}", std::process::id()));
@@ -125,12 +132,16 @@ mod tests {
         let (root, cache) = (dir.path().join("root"), dir.path().join("cache"));
         fs::create_dir(&root).expect("a directory");
         fs::write(root.join("a"), b"one").expect("a file");
-        let spec = Spec { sources: vec![Source::Directory(root.clone())], files: vec![] };
+        let spec = Spec { sources: vec![Source::Directory(root.clone())], ..Spec::default() };
         let first = cached_image(&spec, &cache).expect("an image");
         let made = first.metadata().expect("it").ino();
         assert_eq!(cached_image(&spec, &cache).expect("an image"), first);
         assert_eq!(first.metadata().expect("it").ino(), made);
         fs::write(root.join("a"), b"three").expect("a file");
         assert_ne!(cached_image(&spec, &cache).expect("an image"), first);
+        let needs = |path: &str| Spec { needs: Some(path.to_owned()), ..spec.clone() };
+        cached_image(&needs("/a"), &cache).expect("it is there");
+        let lacks = cached_image(&needs("/b"), &cache).expect_err("it is not");
+        assert!(matches!(lacks, Error::Lacks { path } if path == "/b"));
     }
 }

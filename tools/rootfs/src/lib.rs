@@ -57,6 +57,12 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// What is needed is not there.
+    #[error("{path} is missing in the root file system")]
+    Lacks {
+        /// The guest's path.
+        path: String,
+    },
     /// A path in the tree that cannot be there.
     #[error("{path}: {why}")]
     Guest {

@@ -91,7 +91,11 @@ pub fn can_install(packages: &[&str]) -> Result<Vec<String>, InstallError> {
     };
     let root = rustix::process::geteuid().is_root();
     // What a person would type.
-    let by_hand = if root { command.join(" ") } else { format!("sudo {}", command.join(" ")) };
+    let by_hand = match command.join(" ") {
+        line if root => line,
+        line if find("sudo").is_some() => format!("sudo {line}"),
+        line => format!("su -c '{line}'"),
+    };
     if env::var_os(NO_INSTALL).is_some_and(|v| v == "1") {
         return Err(InstallError::Forbidden { packages: names, command: by_hand });
     }

@@ -21,7 +21,8 @@ pub fn libs(args: &Libs) -> Result {
     libraries.sort_by(|a, b| a.directory.cmp(&b.directory));
     let rows = libraries.iter().map(|library| {
         let symbol = library.binding.as_ref().map(|b| b.symbol.as_str());
-        let on = configuration.as_ref().map(|c| symbol.is_some_and(|s| c.is_set(s)));
+        // Nobody selects an API crate: it comes with what is written against it.
+        let on = configuration.as_ref().zip(symbol).map(|(c, symbol)| c.is_set(symbol));
         (library, symbol, on)
     });
     if args.json {
@@ -42,6 +43,7 @@ pub fn libs(args: &Libs) -> Result {
         let state = match on {
             Some(true) => "* ",
             Some(false) => "  ",
+            None if args.app.is_some() => "- ",
             None => "",
         };
         let symbol = symbol.unwrap_or("-");

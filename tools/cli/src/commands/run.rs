@@ -11,7 +11,7 @@ use std::time::Duration;
 use unilith_image::app::Kind;
 use unilith_image::build::Image;
 use unilith_image::symbols::symbolise;
-use unilith_rootfs::{Source, Spec, Tree, cached_image};
+use unilith_rootfs::{Source, Spec, cached_image};
 use unilith_vmm::{Input, Launch, Monitor, Outcome, encode_word, host, qemu};
 
 /// Exit status of a guest that crashed.
@@ -218,31 +218,21 @@ fn root_image(root: &Path, args: &Run, subject: &Subject) -> Result<Option<PathB
     if source.is_none() && subject.program.is_none() {
         return Ok(None);
     }
-    let mut spec = Spec { sources: vec![], files: vec![] };
+    let mut spec = Spec::default();
     if let Some(path) = source {
-        spec.sources.push(Source::detect(&path).map_err(Error::usage)?);
+        spec.sources.push(Source::detect(&path)?);
     }
     if let Some(program) = &subject.program {
         spec.files.push((guest_path(program)?, program.clone()));
-        if let Some(interpreter) = &subject.interpreter {
-            check_interpreter(&spec, program, interpreter)?;
-        }
+        spec.needs = subject.interpreter.clone();
     }
-    cached_image(&spec, &root.join("build/rootfs")).map(Some).map_err(Error::usage)
-}
-
-fn check_interpreter(spec: &Spec, program: &Path, interpreter: &str) -> Result<()> {
-    let mut tree = Tree::new();
-    for source in &spec.sources {
-        tree.add_source(source).map_err(Error::usage)?;
+    match (cached_image(&spec, &root.join("build/rootfs")), &subject.program) {
+        (Err(unilith_rootfs::Error::Lacks { path }), Some(program)) => Err(Error::usage(format!(
+            "{}: a dynamic program that needs {path}, which the root file system lacks; give --rootfs a directory that has it and the libraries, or a statically linked program",
+            program.display()
+        ))),
+        (result, _) => Ok(Some(result?)),
     }
-    if tree.contains(interpreter) {
-        return Ok(());
-    }
-    Err(Error::usage(format!(
-        "{}: a dynamic program that needs {interpreter}, which the root file system lacks; give --rootfs a directory that has it and the libraries, or a statically linked program",
-        program.display()
-    )))
 }
 
 /// The memory of the machine, in KiB; `image` is what the image takes, in bytes.
