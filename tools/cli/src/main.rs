@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("error: {}", error.to_string().trim_end());
+            output::say(format_args!("error: {}", error.to_string().trim_end()));
             ExitCode::from(error.status())
         }
     }

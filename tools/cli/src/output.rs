@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 use unilith_image::cargo::Progress;
@@ -18,6 +19,11 @@ pub fn print(text: impl AsRef<[u8]>) -> Result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(UNREAD),
         Err(error) => Err(Error::failed(format!("standard output: {error}"))),
     }
+}
+
+/// Tells the user something on standard error, where it can be told.
+pub fn say(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a command's result for scripts.

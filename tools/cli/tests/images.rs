@@ -173,6 +173,14 @@ fn a_closed_output_is_no_error() {
         let ended = child.wait_with_output().expect("unilith ends");
         assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{args:?}");
     }
+    // Nor is an error that nobody reads another one.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_unilith"))
+        .args(["build", "/missing"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unilith starts");
+    drop(child.stderr.take());
+    assert_eq!(child.wait().expect("unilith ends").code(), Some(2));
     // A full disk is one.
     let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     let mut command = Command::new(env!("CARGO_BIN_EXE_unilith"));

@@ -82,6 +82,23 @@ fn arguments_arrive_as_they_are() {
 }
 
 #[test]
+fn too_many_arguments_are_said() {
+    for (platform, room, fits) in [("qemu", 2047, 1900), ("linux", 131_071, 20_000)] {
+        let long = "x".repeat(fits);
+        let args = words(&["expr", "length", &long]);
+        let length = format!("{}\n", long.len());
+        busybox(platform, &[], &args).assert().success().stdout(length);
+        let long = "x".repeat(room);
+        let args = words(&["echo", &long]);
+        let refused = busybox(platform, &[], &args).output().expect("unilith starts");
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(refused.stdout.is_empty());
+        let text = errors(&refused);
+        assert!(text.contains(&format!("there is room for {room}; give fewer")), "{text}");
+    }
+}
+
+#[test]
 fn the_environment_is_what_was_given() {
     for platform in PLATFORMS {
         let mut run = unilith(["run", "-q", "-p", platform, BUSYBOX, "-e", "A=a b=c", "-e", "E="]);

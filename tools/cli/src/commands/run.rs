@@ -2,7 +2,7 @@
 
 use crate::args::{Accel, Machine, Options, Platform, Run};
 use crate::error::{Error, Result};
-use crate::output::{UNREAD, print};
+use crate::output::{UNREAD, print, say};
 use crate::project::{self, Subject};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -24,8 +24,10 @@ const ELF_KIB: u64 = 64 * 1024;
 const LEAST_KIB: u64 = 1024;
 /// No image takes less once it is loaded, bytes.
 const LEAST_IMAGE: u64 = 64 * 1024;
-/// What QEMU's PVH loader passes on of a command line.
+/// What QEMU's PVH loader passes on of a command line, bytes.
 const COMMAND_LINE_MAX: usize = 2047;
+/// What Linux passes on of one argument, bytes (MAX_ARG_STRLEN without the final NUL).
+const ARGUMENT_MAX: usize = 32 * 4096 - 1;
 
 pub fn run(args: &Run) -> Result {
     // Whatever can be wrong is found before anything that takes time.
@@ -63,7 +65,7 @@ pub fn run(args: &Run) -> Result {
             }
             Platform::Linux => "linux, a plain process".to_owned(),
         };
-        eprintln!("unilith: platform {machine}: {reason}");
+        say(format_args!("unilith: platform {machine}: {reason}"));
     }
     let (_, _, image) = project::build(&root, &subject.app, &options)?;
     let launch = Launch {
@@ -304,9 +306,13 @@ fn command_line(
         words.extend(own.iter().map(|arg| encode_word(arg.as_bytes())));
     }
     let line = words.join(" ");
-    if plat == Platform::Qemu && line.len() > COMMAND_LINE_MAX {
+    let (most, remedy) = match plat {
+        Platform::Qemu => (COMMAND_LINE_MAX, "give fewer, or run with -p linux"),
+        Platform::Linux => (ARGUMENT_MAX, "give fewer"),
+    };
+    if line.len() > most {
         return Err(Error::usage(format!(
-            "arguments and environment take {} bytes, and a virtual machine's command line holds {COMMAND_LINE_MAX}; give fewer, or run with -p linux",
+            "arguments and environment take {} bytes, and there is room for {most}; {remedy}",
             line.len()
         )));
     }
@@ -316,18 +322,18 @@ fn command_line(
 /// Reports what is to be reported, and finds the exit status.
 fn finish(root: &Path, args: &Run, image: &Image, memory_kib: u64, outcome: &Outcome) -> Result {
     if !outcome.frames.is_empty() {
-        eprintln!("backtrace:");
+        say(format_args!("backtrace:"));
         match symbolise(root, &image.debug_image, &outcome.frames) {
             Ok(lines) => {
-                lines.iter().for_each(|line| eprintln!("  {line}"));
+                lines.iter().for_each(|line| say(format_args!("  {line}")));
                 if lines.iter().any(|line| line.contains("alloc_error_handler")) {
                     let mib = memory_kib / 1024;
-                    eprintln!(
+                    say(format_args!(
                         "unilith: out of memory: the image had {mib} MiB; give it more with -m"
-                    );
+                    ));
                 }
             }
-            Err(error) => eprintln!("  (no names: {error})"),
+            Err(error) => say(format_args!("  (no names: {error})")),
         }
     }
     if args.timing {
@@ -338,14 +344,14 @@ fn finish(root: &Path, args: &Run, image: &Image, memory_kib: u64, outcome: &Out
     }
     if outcome.timed_out {
         let limit = args.timeout.unwrap_or_default();
-        eprintln!("unilith: ended: the time limit of {limit} s has passed (--timeout)");
+        say(format_args!("unilith: ended: the time limit of {limit} s has passed (--timeout)"));
     }
     match outcome.status {
         Some(status) => Ok(status),
         None if outcome.monitor_error.is_empty() => {
-            eprintln!(
+            say(format_args!(
                 "unilith: the machine stopped without a word (a reset, as after a triple fault)"
-            );
+            ));
             Ok(CRASHED)
         }
         None => {
@@ -363,12 +369,12 @@ fn finish(root: &Path, args: &Run, image: &Image, memory_kib: u64, outcome: &Out
 fn show_timing(outcome: &Outcome) {
     let ms = |d: Duration| d.as_secs_f64() * 1e3;
     if let Some(first) = outcome.first_byte {
-        eprintln!("{:>12.2} ms  from start to the guest's first byte", ms(first));
+        say(format_args!("{:>12.2} ms  from start to the guest's first byte", ms(first)));
     }
-    eprintln!("{:>12.2} ms  from start to end", ms(outcome.total));
+    say(format_args!("{:>12.2} ms  from start to end", ms(outcome.total)));
     let mut before = outcome.marks.first().map_or(0, |(_, cycles)| *cycles);
     for (name, cycles) in &outcome.marks {
-        eprintln!("{:>12} cycles  {name}", cycles.wrapping_sub(before));
+        say(format_args!("{:>12} cycles  {name}", cycles.wrapping_sub(before)));
         before = *cycles;
     }
 }
