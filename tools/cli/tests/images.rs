@@ -200,3 +200,22 @@ fn commands_work_from_elsewhere() {
     assert_eq!(fs::read_dir(dir.path()).expect("it").count(), 0, "nothing is left behind");
     assert_eq!(output(["build", "apps/hello"]).status.code(), Some(0));
 }
+
+#[test]
+fn a_terminal_sees_what_takes_so_long() {
+    let nonce = format!("pub fn main() -> i32 {{\n    {}\n}}\n", std::process::id() % 97);
+    let app = App::new("cli-terminal", "profile = \"minimal\"\n", &[], &nonce);
+    // Something to build, whatever was built before.
+    let touched = fs::File::open(app.path.join("src/lib.rs")).expect("the source");
+    touched.set_modified(std::time::SystemTime::now()).expect("a time");
+    let line = format!("{} build {}", env!("CARGO_BIN_EXE_unilith"), app.path.display());
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env("UNILITH_ROOT", root()).env("TERM", "xterm");
+    let output = script.stdin(std::process::Stdio::null()).output().expect("script starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains(" building cli-terminal ("), "{text:?}");
+    // The line is gone in the end, and the result stands alone.
+    let (_, last) = text.rsplit_once("\x1b[2K").expect("a line that was cleared");
+    assert!(last.ends_with(" bytes)\r\n") && last.lines().count() == 1, "{last:?}");
+}

@@ -72,8 +72,11 @@ pub fn build(
         // One at a time; whoever waited may find the work done.
         fs::create_dir_all(&directory).map_err(Error::io(&directory))?;
         let lock = directory.join(".lock");
-        let _held =
-            File::create(&lock).and_then(|f| f.lock().map(|()| f)).map_err(Error::io(&lock))?;
+        let file = File::create(&lock).map_err(Error::io(&lock))?;
+        if file.try_lock().is_err() {
+            progress.step("waiting for another build of it");
+            file.lock().map_err(Error::io(&lock))?;
+        }
         up_to_date = current().0;
         if !up_to_date {
             let _ = fs::remove_file(&stamp);
@@ -175,12 +178,14 @@ fn hash_tree(directory: &Path, hasher: &mut DefaultHasher) {
         if name == "target" || name == "tests" || name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let Ok(metadata) = entry.metadata() else { continue };
+        let Ok(kind) = entry.file_type() else { continue };
         name.hash(hasher);
-        if metadata.is_dir() {
+        if kind.is_dir() {
             hash_tree(&entry.path(), hasher);
         } else {
-            hash_file(Some(&metadata), hasher);
+            // Of a symbolic link, what it leads to; a directory is not followed, for there are
+            // circles.
+            hash_file(entry.path().metadata().ok().as_ref(), hasher);
         }
     }
 }

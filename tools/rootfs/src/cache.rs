@@ -27,12 +27,12 @@ pub struct Spec {
 }
 
 /// The root image of `spec`, made if there is none in `cache` for inputs of these names, sizes
-/// and times.
+/// and times; `making` is called before one is made, which may take long.
 ///
 /// # Errors
 /// An input cannot be read or is damaged, what is needed is missing, or the cache cannot be
 /// written.
-pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
+pub fn cached_image(spec: &Spec, cache: &Path, making: impl FnOnce()) -> Result<PathBuf, Error> {
     let mut hasher = DefaultHasher::new();
     FORMAT.hash(&mut hasher);
     for source in &spec.sources {
@@ -49,6 +49,7 @@ pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
         let _ = found.set_modified(SystemTime::now());
         return Ok(image);
     }
+    making();
     let mut tree = Tree::new();
     for source in &spec.sources {
         tree.add_source(source)?;
@@ -133,15 +134,16 @@ mod tests {
         fs::create_dir(&root).expect("a directory");
         fs::write(root.join("a"), b"one").expect("a file");
         let spec = Spec { sources: vec![Source::Directory(root.clone())], ..Spec::default() };
-        let first = cached_image(&spec, &cache).expect("an image");
-        let made = first.metadata().expect("it").ino();
-        assert_eq!(cached_image(&spec, &cache).expect("an image"), first);
-        assert_eq!(first.metadata().expect("it").ino(), made);
+        let made = |spec: &Spec| cached_image(spec, &cache, || ());
+        let first = made(&spec).expect("an image");
+        let inode = first.metadata().expect("it").ino();
+        assert_eq!(made(&spec).expect("an image"), first);
+        assert_eq!(first.metadata().expect("it").ino(), inode);
         fs::write(root.join("a"), b"three").expect("a file");
-        assert_ne!(cached_image(&spec, &cache).expect("an image"), first);
+        assert_ne!(made(&spec).expect("an image"), first);
         let needs = |path: &str| Spec { needs: Some(path.to_owned()), ..spec.clone() };
-        cached_image(&needs("/a"), &cache).expect("it is there");
-        let lacks = cached_image(&needs("/b"), &cache).expect_err("it is not");
+        made(&needs("/a")).expect("it is there");
+        let lacks = made(&needs("/b")).expect_err("it is not");
         assert!(matches!(lacks, Error::Lacks { path } if path == "/b"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{Accel, Machine, Options, Platform, Run};
 use crate::error::{Error, Result};
-use crate::output::{UNREAD, print, say};
+use crate::output::{UNREAD, Working, print, say};
 use crate::project::{self, Subject};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use unilith_image::app::Kind;
 use unilith_image::build::Image;
+use unilith_image::cargo::Progress;
 use unilith_image::symbols::symbolise;
 use unilith_rootfs::{Source, Spec, cached_image};
 use unilith_vmm::{Input, Launch, Monitor, Outcome, encode_word, host, qemu};
@@ -228,7 +229,9 @@ fn root_image(root: &Path, args: &Run, subject: &Subject) -> Result<Option<PathB
         spec.files.push((guest_path(program)?, program.clone()));
         spec.needs = subject.interpreter.clone();
     }
-    match (cached_image(&spec, &root.join("build/rootfs")), &subject.program) {
+    let mut working = Working::new("packing the root file system");
+    let image = cached_image(&spec, &root.join("build/rootfs"), || working.step(""));
+    match (image, &subject.program) {
         (Err(unilith_rootfs::Error::Lacks { path }), Some(program)) => Err(Error::usage(format!(
             "{}: a dynamic program that needs {path}, which the root file system lacks; give --rootfs a directory that has it and the libraries, or a statically linked program",
             program.display()
