@@ -14,6 +14,10 @@ pub const HUGE: usize = 1 << 30;
 pub const PRESENT: u64 = 1 << 0;
 /// Stores are allowed.
 pub const WRITE: u64 = 1 << 1;
+/// Caches: stores go through (with [`CACHE_DISABLE`]: strong uncacheable, by the PAT's default).
+pub const WRITE_THROUGH: u64 = 1 << 3;
+/// Caches: not used.
+pub const CACHE_DISABLE: u64 = 1 << 4;
 /// In a directory: this entry maps a large page.
 pub const LARGE_PAGE: u64 = 1 << 7;
 /// Instruction fetches are forbidden.
