@@ -69,8 +69,8 @@ pub fn round_up(len: usize) -> Result<usize> {
 ///
 /// # Errors
 /// EACCES for something writable and executable, or writable and shared; EINVAL for an address
-/// that is not page-aligned or a length of 0; ENOMEM if there is no room, or for more than all
-/// memory that is free, if it is to be written; EEXIST for [`Place::Exactly`].
+/// that is not page-aligned or a length of 0; ENOMEM if there is no room; EEXIST for
+/// [`Place::Exactly`].
 pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize> {
     check(prot)?;
     if len == 0 {
@@ -80,7 +80,6 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
         return Err(Errno::EACCES);
     }
     let len = round_up(len)?;
-    check_promise(len, prot)?;
     let range = unilith_posix_api::range();
     let mut space = SPACE.lock();
     let top = space.top();
@@ -202,8 +201,9 @@ pub fn heap(end: usize) -> usize {
     heap.resize(areas, end)
 }
 
-/// Linux's heuristic: a single promise of more than there is will not be kept.
-fn check_promise(len: usize, prot: Prot) -> Result<()> {
+/// Linux's heuristic: a single promise of more than all memory that is free will not be kept.
+/// ENOMEM then.
+pub fn check_promise(len: usize, prot: Prot) -> Result<()> {
     let kept = !prot.write || len / PAGE <= unilith_mem_api::free_pages();
     if kept { Ok(()) } else { Err(Errno::ENOMEM) }
 }
