@@ -22,7 +22,6 @@ pub use fault::{fault, populate};
 pub use object::{Mapping, Object};
 
 use areas::Areas;
-use core::sync::atomic::{AtomicBool, Ordering};
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_api::Prot;
 use unilith_sync::Lock;
@@ -208,13 +207,12 @@ pub fn check_promise(len: usize, prot: Prot) -> Result<()> {
     if kept { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
-/// Says once that a promise could not be kept.
-fn out_of_memory() {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if !SAID.swap(true, Ordering::Relaxed) {
-        let text = b"unilith: out of memory: give the machine more of it (-m MIB)\n";
-        unilith_platform::console_write(unilith_platform::Stream::Err, text);
-    }
+/// A promise cannot be kept: ends the image, as Linux ends a process (SIGKILL).
+fn out_of_memory() -> ! {
+    const KILLED: u8 = 128 + 9;
+    let text = b"unilith: out of memory: the application wrote to more than there is; give the machine more (-m)\n";
+    unilith_platform::console_write(unilith_platform::Stream::Err, text);
+    unilith_exit::exit(KILLED)
 }
 
 fn check(prot: Prot) -> Result<()> {
