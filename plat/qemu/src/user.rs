@@ -89,12 +89,14 @@ impl UserSpace for QemuUser {
         let mut mapper = mapper();
         for page in pages {
             if let Err(error) = mapper.map(page, access(prot), &mut Pages) {
-                // The processor may have looked ahead: what goes leaves the TLB, too.
-                let _ = Self::unmap(addr, page - addr);
-                return Err(match error {
-                    Error::NoMemory => MapError::NoMemory,
-                    Error::Conflict => MapError::Invalid,
-                });
+                // The processor may have looked ahead: what goes leaves the TLB, too. Page
+                // tables for the page that could not be had go with it.
+                let (error, end) = match error {
+                    Error::NoMemory => (MapError::NoMemory, page + PAGE),
+                    Error::Conflict => (MapError::Invalid, page),
+                };
+                let _ = Self::unmap(addr, end - addr);
+                return Err(error);
             }
         }
         Ok(())
@@ -121,6 +123,10 @@ impl UserSpace for QemuUser {
                 // SAFETY: ring 0.
                 unsafe { cpu::flush_page(page) };
             }
+        }
+        if mapper.prune(addr, addr + len, &mut Pages) {
+            // SAFETY: ring 0.
+            unsafe { cpu::flush_tlb() };
         }
         Ok(())
     }
