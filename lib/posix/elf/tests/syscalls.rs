@@ -362,6 +362,8 @@ fn process() {
 }
 
 fn missing() {
+    let above = nr::__NR_getpid as usize | 1 << 32;
+    assert_eq!(SYSCALLS.call(&SyscallArgs { nr: above, args: [0; 6] }), 1);
     fake::OUTPUT.lock().expect("not poisoned").clear();
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));
