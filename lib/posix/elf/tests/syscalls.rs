@@ -120,6 +120,9 @@ fn files() {
     copy_out(b"ab", PAD).expect("mapped");
     assert_eq!(call(nr::__NR_write, [append, PAD, 2]), Ok(2));
     assert_eq!(call(nr::__NR_lseek, [append, 0, 1]), Ok(12));
+    assert_eq!(call(nr::__NR_pwrite64, [append, PAD, 1, 0]), Ok(1));
+    assert_eq!(call(nr::__NR_pread64, [fd, PAD + 0x100, 9, 11]), Ok(2));
+    assert_eq!(call(nr::__NR_ftruncate, [fd, 12]), Ok(0));
     // Scattered.
     let vector = [PAD + 0x200, 3, PAD + 0x300, 0, PAD + 0x400, 100].map(usize::to_ne_bytes);
     copy_out(&vector.concat(), PAD).expect("mapped");
@@ -173,6 +176,12 @@ fn descriptors() {
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD, PAD + 0x10]), Ok(0));
     assert_eq!(bytes(PAD + 0x10, 8), 1024u64.to_ne_bytes());
     assert_eq!((call(nr::__NR_dup, [1]), call(nr::__NR_dup, [1])), (Ok(3), Err(Errno::EMFILE)));
+    let empty = RDWR_CREATE | nr::O_TRUNC as usize;
+    assert_eq!(call(nr::__NR_open, [path("/f"), empty, 0]), Err(Errno::EMFILE));
+    assert_eq!(call(nr::__NR_open, [path("/new"), empty, 0]), Err(Errno::EMFILE));
+    assert_eq!(call(nr::__NR_stat, [path("/f"), PAD + 0x100]), Ok(0));
+    assert_eq!(bytes(PAD + 0x130, 8), 12u64.to_ne_bytes());
+    assert_eq!(call(nr::__NR_stat, [path("/new"), PAD + 0x100]), Err(Errno::ENOENT));
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD + 0x10, 0]), Ok(0));
     assert_eq!(call(nr::__NR_prlimit64, [0, nr::RLIMIT_AS as usize, PAD, 0]), Err(Errno::EPERM));
     assert_eq!(call(nr::__NR_close, [3]), Ok(0));
@@ -353,6 +362,8 @@ fn process() {
 }
 
 fn missing() {
+    let above = nr::__NR_getpid as usize | 1 << 32;
+    assert_eq!(SYSCALLS.call(&SyscallArgs { nr: above, args: [0; 6] }), 1);
     fake::OUTPUT.lock().expect("not poisoned").clear();
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));
