@@ -3,6 +3,7 @@
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
+use unilith_pvclock::Reading;
 use unilith_x86_64::cpu::{self, cycles};
 use unilith_x86_64::port;
 
@@ -58,7 +59,7 @@ static EPOCH_CYCLES: AtomicU64 = AtomicU64::new(0);
 
 /// Nanoseconds since the first instruction (KVM: since the virtual machine started).
 pub fn monotonic_ns() -> u64 {
-    if uses_kvm() { kvm_ns() } else { ns_since(entry_cycles()) }
+    if uses_kvm() { kvm_reading().ns_at(cycles()) } else { ns_since(entry_cycles()) }
 }
 
 /// Nanoseconds since the Unix epoch. The first answer needs no rate, so the time that a file
@@ -69,7 +70,7 @@ pub fn realtime_ns() -> u64 {
         (0, true) => {
             let epoch = kvm_wall_ns();
             EPOCH.store(epoch, Ordering::Relaxed);
-            epoch + kvm_ns()
+            epoch + kvm_reading().ns_at(cycles())
         }
         (0, false) => {
             let epoch = unilith_mc146818::seconds(&Cmos) * NS_PER_S;
@@ -77,7 +78,7 @@ pub fn realtime_ns() -> u64 {
             EPOCH_CYCLES.store(cycles(), Ordering::Relaxed);
             epoch
         }
-        (epoch, true) => epoch + kvm_ns(),
+        (epoch, true) => epoch + kvm_reading().ns_at(cycles()),
         (epoch, false) => epoch + ns_since(EPOCH_CYCLES.load(Ordering::Relaxed)),
     }
 }
@@ -191,23 +192,14 @@ pub fn together<T>(now: impl Fn() -> u64, other: impl Fn() -> T) -> (u64, T) {
     (best.1, best.2)
 }
 
-/// What KVM's clock says: at `stamp` cycles it was `time` nanoseconds, and from there on a cycle
-/// takes 2^`shift` * `mul` / 2^32 nanoseconds.
-struct KvmReading {
-    stamp: u64,
-    time: u64,
-    mul: u32,
-    shift: i8,
-}
-
-fn kvm_reading() -> KvmReading {
+fn kvm_reading() -> Reading {
     let clock = PVCLOCK.0.get();
     loop {
         // SAFETY: the hypervisor writes this structure and makes `version` odd meanwhile.
         let (before, reading, after) = unsafe {
             let before = (&raw const (*clock).version).read_volatile();
             fence(Ordering::Acquire);
-            let reading = KvmReading {
+            let reading = Reading {
                 stamp: (&raw const (*clock).tsc_timestamp).read_volatile(),
                 time: (&raw const (*clock).system_time).read_volatile(),
                 mul: (&raw const (*clock).tsc_to_system_mul).read_volatile(),
@@ -224,28 +216,15 @@ fn kvm_reading() -> KvmReading {
     }
 }
 
-fn kvm_ns() -> u64 {
-    let KvmReading { stamp, time, mul, shift } = kvm_reading();
-    let delta = cycles().wrapping_sub(stamp);
-    let distance = u32::from(shift.unsigned_abs()).min(63);
-    let delta = if shift >= 0 { delta << distance } else { delta >> distance };
-    time.wrapping_add(((u128::from(delta) * u128::from(mul)) >> 32) as u64)
-}
-
 /// The value of the time-stamp counter at which [`monotonic_ns`] will have reached `ns`. The clock
 /// has been asked before.
 pub fn cycles_at(ns: u64) -> u64 {
     let rate = RATE.load(Ordering::Relaxed);
-    let (from, cycles) = if rate == KVM {
-        let KvmReading { stamp, time, mul, shift } = kvm_reading();
-        let delta = (u128::from(ns.saturating_sub(time)) << 32) / u128::from(mul.max(1));
-        let distance = u32::from(shift.unsigned_abs()).min(31);
-        (stamp, if shift >= 0 { delta >> distance } else { delta << distance })
-    } else {
-        (entry_cycles(), (u128::from(ns) << 32) / u128::from(rate.max(1)))
-    };
-    // One more: the divisions round down.
-    from.saturating_add(u64::try_from(cycles).unwrap_or(u64::MAX)).saturating_add(1)
+    if rate == KVM {
+        return kvm_reading().cycles_at(ns);
+    }
+    let cycles = (u128::from(ns) << 32).div_ceil(u128::from(rate.max(1)));
+    entry_cycles().saturating_add(u64::try_from(cycles).unwrap_or(u64::MAX))
 }
 
 fn kvm_wall_ns() -> u64 {
