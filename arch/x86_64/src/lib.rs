@@ -8,6 +8,7 @@
 
 pub mod apic;
 pub mod backtrace;
+pub mod context;
 pub mod cpu;
 pub mod interrupt;
 pub mod ioapic;
@@ -18,3 +19,4 @@ pub mod port;
 pub mod tables;
 pub mod trap;
 pub mod user;
+pub mod vector;
