@@ -40,7 +40,19 @@ const MODERN: &str = "-global virtio-mmio.force-legacy=false";
 /// and to standard error.
 #[track_caller]
 fn run(machine: Machine, memory_kib: u64, options: &[String]) -> (String, String) {
-    let image = json(["build", "tests/guests/virtio", "--json"])["image"].clone();
+    run_configured(&[], machine, memory_kib, options)
+}
+
+/// The same with further options of `unilith build`.
+#[track_caller]
+fn run_configured(
+    build: &[&str],
+    machine: Machine,
+    memory_kib: u64,
+    options: &[String],
+) -> (String, String) {
+    let words = ["build", "tests/guests/virtio", "--json"].iter().chain(build);
+    let image = json(words)["image"].clone();
     // A microvm has its devices in memory.
     let bus = if machine == Machine::Microvm { "device" } else { "pci" };
     let words = options.iter().flat_map(|option| option.split(' '));
@@ -120,13 +132,14 @@ fn all_devices_work_on_all_machines() {
 }
 
 /// The variants of one machine: without EVENT_IDX and mergeable buffers, modern only, behind a
-/// bridge, read only, with a larger MTU.
+/// bridge, read only, with a larger MTU; and with a scheduler of several threads.
 #[test]
 fn variants_of_the_devices_work() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("disk");
     std::fs::write(&path, medium()).expect("a disk");
-    let (text, _) = run(
+    let (text, _) = run_configured(
+        &["--set", "SCHED_COOP=y"],
         Machine::Q35,
         4096,
         &[

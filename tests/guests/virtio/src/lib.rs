@@ -1,13 +1,12 @@
 //! Uses every virtio device that there is, and says what came of it.
 #![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod alone;
 mod frames;
 
 use alloc::vec;
-use core::sync::atomic::Ordering;
 use unilith_block_api::{BlockDevice, SECTOR_SIZE};
 use unilith_net_api::Device;
 use unilith_print::{eprintln, println};
@@ -19,8 +18,6 @@ pub fn main() -> i32 {
     unilith_virtio_blk::disks().iter().for_each(disk);
     unilith_virtio_net::devices().iter().for_each(network);
     unilith_virtio_9p::servers().iter().for_each(|server| files(server));
-    let waits = alone::WAITS.load(Ordering::Relaxed);
-    eprintln!("waited {waits} times");
     eprintln!("{} us", (unilith_platform::monotonic_ns() - start) / 1000);
     0
 }
