@@ -215,15 +215,22 @@ fn udp_is_served_without_a_stack() {
 }
 
 const DATAGRAMS: usize = 3000;
+const FLOOD_AT: usize = 1000;
 
-/// Sends datagrams of all lengths one after the other, again while no answer comes; how many came
-/// back, and how many of them changed.
+/// Sends datagrams of all lengths one after the other, again while no answer comes, and a flood in
+/// between; how many came back, and how many of them changed.
 fn echo(to: SocketAddr) -> (usize, usize) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     socket.connect(to).expect("an address");
     socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a time");
     let (mut echoed, mut wrong) = (0, 0);
     for number in 0..DATAGRAMS {
+        if number == FLOOD_AT {
+            // More than any ring holds. Most are lost; what comes afterwards is not.
+            let flood = [0xff; 1000];
+            let sent = (0..5000).filter(|_| socket.send(&flood).is_ok()).count();
+            assert!(sent > 1000, "{sent}");
+        }
         let mut datagram = number.to_le_bytes().to_vec();
         datagram.extend((0..number % 1465).map(|i| (i * number) as u8));
         let mut buffer = [0; 2048];
