@@ -59,9 +59,14 @@ impl<R: Registers> Ns16550<R> {
         }
     }
 
+    /// Whether a byte has been received.
+    pub fn has_received(&self) -> bool {
+        self.registers.read(LINE_STATUS) & DATA_READY != 0
+    }
+
     /// The next byte received, if there is one.
     pub fn read(&self) -> Option<u8> {
-        (self.registers.read(LINE_STATUS) & DATA_READY != 0).then(|| self.registers.read(DATA))
+        self.has_received().then(|| self.registers.read(DATA))
     }
 }
 
@@ -119,7 +124,9 @@ mod tests {
         fake.received.borrow_mut().extend([1, 2]);
         let uart = Ns16550::new(&fake);
         uart.init();
+        assert!(uart.has_received());
         assert_eq!((uart.read(), uart.read(), uart.read()), (Some(1), Some(2), None));
+        assert!(!uart.has_received());
     }
 
     #[test]
