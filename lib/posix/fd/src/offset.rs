@@ -76,7 +76,7 @@ syscall! {
 }
 
 /// Reads a `struct timespec`: nanoseconds. EINVAL if it is none.
-pub(crate) fn read_timespec(from: UserPtr) -> Result<u64> {
+pub fn read_timespec(from: UserPtr) -> Result<u64> {
     let seconds = from.read_u64()? as i64;
     let nanoseconds = from.add(8).read_u64()?;
     match u64::try_from(seconds) {
