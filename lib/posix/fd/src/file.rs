@@ -45,6 +45,12 @@ pub trait File: Any + Send + Sync {
         false
     }
 
+    /// Whether a write that was cut short goes on with the rest, once there is room: files that
+    /// take one message at a time say no.
+    fn is_stream(&self) -> bool {
+        true
+    }
+
     /// Whether it is a terminal.
     fn is_terminal(&self) -> bool {
         false

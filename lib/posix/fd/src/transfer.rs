@@ -104,7 +104,7 @@ fn write_some(file: &dyn File, offset: u64, from: &mut UserPieces<'_>) -> Result
 
 /// Copies from the application to a file: everything, unless the file takes no more.
 fn write_at(open: &Description, offset: u64, from: &[IoVec], nonblocking: bool) -> Result<usize> {
-    open.writable()?;
+    let stream = open.writable()?.is_stream();
     let mut from = UserPieces::new(from, MAX_COUNT);
     let mut done = 0;
     loop {
@@ -118,7 +118,7 @@ fn write_at(open: &Description, offset: u64, from: &[IoVec], nonblocking: bool) 
                 return partial(done, error);
             }
         }
-        if Source::left(&from) == 0 {
+        if Source::left(&from) == 0 || !stream {
             return Ok(done);
         }
         if Source::fault(&from) {

@@ -12,6 +12,10 @@ use unilith_posix_task::WaitQueue;
 
 mod fake;
 
+mod binding {
+    unilith_sched_api::bind!(crate::fake::Fake, [unilith_posix_fd::POLLER]);
+}
+
 const PAD: usize = USER.start;
 
 fn call<const N: usize>(number: u32, args: [usize; N]) -> Result<usize> {

@@ -217,7 +217,6 @@ impl Platform for Fake {
 }
 
 unilith_platform::bind!(Fake);
-unilith_sched_api::bind!(Fake, [unilith_posix_fd::POLLER]);
 
 impl UserSpace for Fake {
     fn range() -> Range<usize> {
