@@ -21,6 +21,7 @@ mod mask;
 mod nameless;
 mod offset;
 mod poll;
+mod ring;
 pub mod table;
 mod transfer;
 mod waiting;
@@ -34,6 +35,7 @@ pub use mask::with_mask;
 pub use nameless::{nameless, new_inode};
 pub use offset::read_timespec;
 pub use poll::sleep_until;
+pub use ring::Ring;
 pub use transfer::{MAX_COUNT, partial};
 pub use waiting::{Direction, deadline, wait_for};
 
