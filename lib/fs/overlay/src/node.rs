@@ -113,6 +113,10 @@ impl Node for OverlayNode {
         self.fs.table.lock().statfs()
     }
 
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }

@@ -79,6 +79,13 @@ impl Vfs {
         Ok(())
     }
 
+    /// The roots of all mounted file systems, in the order in which they were mounted, the tree's
+    /// own root first.
+    pub fn mounts(&self) -> Vec<NodeRef> {
+        let mounts = self.mounts.lock();
+        mounts.root.iter().chain(mounts.others.iter().map(|mount| &mount.root)).cloned().collect()
+    }
+
     /// Whether something is mounted at `name` in `dir`.
     pub fn is_mount_point(&self, dir: &NodeRef, name: &[u8]) -> bool {
         self.mounts.lock().at(dir, name).is_some()
