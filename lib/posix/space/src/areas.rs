@@ -86,6 +86,10 @@ impl Areas {
         Some(entry.area())
     }
 
+    pub fn for_each(&self, visit: &mut dyn FnMut(&Area)) {
+        self.0.iter().for_each(|entry| visit(&entry.area()));
+    }
+
     pub fn covers(&self, start: usize, end: usize) -> bool {
         let mut at = start;
         while at < end {

@@ -14,8 +14,10 @@ extern crate alloc;
 
 mod areas;
 mod heap;
+mod procfs;
 
 pub use areas::{Area, Origin};
+pub use procfs::{PROCFS, Sizes, sizes};
 
 use areas::Areas;
 use unilith_posix_abi::{Errno, Result};
@@ -201,6 +203,11 @@ pub fn heap(end: usize) -> usize {
     let mut space = SPACE.lock();
     let Space { areas, heap, .. } = &mut *space;
     heap.resize(areas, end)
+}
+
+/// Calls `visit` for every area, from low to high addresses.
+pub fn for_each(visit: &mut dyn FnMut(&Area)) {
+    SPACE.lock().areas.for_each(visit);
 }
 
 fn check(prot: Prot) -> Result<()> {
