@@ -11,7 +11,9 @@
 
 extern crate alloc;
 
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::{self, Write};
 use unilith_fs_api::{NodeRef, Result};
 
 /// A file.
@@ -71,4 +73,26 @@ impl Entry {
     pub const fn links(path: &'static str, links: Links) -> Self {
         Self { path, content: Content::Links(links) }
     }
+}
+
+/// The bytes of a formatted text.
+#[macro_export]
+macro_rules! text {
+    ($($argument:tt)*) => {
+        $crate::formatted(::core::format_args!($($argument)*))
+    };
+}
+
+/// See [`text!`]. (The library's own `format!` needs unwinding, which images do not have.)
+pub fn formatted(text: fmt::Arguments<'_>) -> Vec<u8> {
+    let mut into = String::new();
+    let _ = into.write_fmt(text); // writing to memory does not fail
+    into.into_bytes()
+}
+
+/// Adds a line as meminfo has them: a name, and a size in KiB.
+pub fn add_size(text: &mut String, name: &str, kib: usize) {
+    const COLUMN: usize = 15;
+    let width = COLUMN.saturating_sub(name.len()) + 8;
+    let _ = writeln!(text, "{name}:{kib:>width$} kB");
 }

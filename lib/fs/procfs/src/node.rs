@@ -1,7 +1,6 @@
 //! Nodes of a tree.
 
 use crate::tree::{Place, SELF, Tree};
-use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -9,7 +8,7 @@ use unilith_fs_api::{
     DirEntry, FileType, FsError, Metadata, MetadataChange, Node, NodeId, NodeRef, Result, StatFs,
     Timestamp,
 };
-use unilith_procfs_api::{Content, Links};
+use unilith_procfs_api::{Content, Links, text};
 use unilith_sync::Lock;
 
 struct ProcNode {
@@ -213,7 +212,7 @@ impl Node for ProcNode {
                 for number in (links.numbers)() {
                     let next = u64::from(number) + 1;
                     let place = Place::Number(index, link, number);
-                    if next > cookie && !entry(format!("{number}").as_bytes(), place, next) {
+                    if next > cookie && !entry(&text!("{number}"), place, next) {
                         break;
                     }
                 }

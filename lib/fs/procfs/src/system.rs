@@ -1,8 +1,7 @@
 //! Files about nothing in particular, which are the same in every image with one processor.
 
-use alloc::format;
 use alloc::vec::Vec;
-use unilith_procfs_api::Entry;
+use unilith_procfs_api::{Entry, text};
 
 /// Nanoseconds in a second, and in a hundredth.
 const SECOND: u64 = 1_000_000_000;
@@ -47,7 +46,7 @@ pub const SYS: &[Entry] = &[
 /// Seconds since boot, and seconds without work, which nobody counts.
 fn uptime() -> Vec<u8> {
     let now = unilith_platform::monotonic_ns() / HUNDREDTH;
-    format!("{}.{:02} 0.00\n", now / 100, now % 100).into_bytes()
+    text!("{}.{:02} 0.00\n", now / 100, now % 100)
 }
 
 /// The one processor, in hundredths of a second: all of the time is the application's.
@@ -55,9 +54,8 @@ fn stat() -> Vec<u8> {
     let up = unilith_platform::monotonic_ns();
     let booted = unilith_platform::realtime_ns().saturating_sub(up) / SECOND;
     let busy = up / HUNDREDTH;
-    format!(
+    text!(
         "cpu  {busy} 0 0 0 0 0 0 0 0 0\ncpu0 {busy} 0 0 0 0 0 0 0 0 0\nintr 0\nctxt 0\n\
          btime {booted}\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n"
     )
-    .into_bytes()
 }

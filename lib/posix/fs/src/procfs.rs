@@ -1,14 +1,13 @@
 //! What /proc tells about open files and mounted file systems (proc(5)).
 
 use crate::place::working;
-use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use unilith_fs_api::{FileType, FsError, Metadata, Node, NodeId, NodeRef, StatFs};
 use unilith_posix_abi::Fd;
 use unilith_posix_fd::table;
-use unilith_procfs_api::{Entry, Links};
+use unilith_procfs_api::{Entry, Links, text};
 use unilith_vfs::vfs;
 
 /// Files of /proc.
@@ -35,24 +34,24 @@ const KINDS: [(u64, &str); 6] = [
 ];
 
 fn mounts() -> Vec<u8> {
-    let mut text = Vec::new();
+    let mut lines = Vec::new();
     for root in vfs().mounts() {
         let Ok(path) = vfs().path_of(&root) else { continue };
         let about = root.statfs();
         let kind = KINDS.iter().find(|(magic, _)| *magic == about.magic);
         let kind = kind.map_or("unknown", |(_, name)| name);
-        text.extend(format!("{kind} ").into_bytes());
+        lines.extend(text!("{kind} "));
         // getmntent(3) wants these written as octal numbers.
         for byte in path {
             match byte {
-                b' ' | b'\t' | b'\n' | b'\\' => text.extend(format!("\\{byte:03o}").into_bytes()),
-                byte => text.push(byte),
+                b' ' | b'\t' | b'\n' | b'\\' => lines.extend(text!("\\{byte:03o}")),
+                byte => lines.push(byte),
             }
         }
         let mode = if about.read_only { "ro" } else { "rw" };
-        text.extend(format!(" {kind} {mode},relatime 0 0\n").into_bytes());
+        lines.extend(text!(" {kind} {mode},relatime 0 0\n"));
     }
-    text
+    lines
 }
 
 fn numbers() -> Vec<u32> {
@@ -71,8 +70,8 @@ fn target(number: u32) -> Result<Vec<u8>, FsError> {
     }
     let about = open.file().metadata().map_err(|_| FsError::Io)?;
     Ok(match about.file_type {
-        FileType::Fifo => format!("pipe:[{}]", about.inode).into_bytes(),
-        FileType::Socket => format!("socket:[{}]", about.inode).into_bytes(),
+        FileType::Fifo => text!("pipe:[{}]", about.inode),
+        FileType::Socket => text!("socket:[{}]", about.inode),
         FileType::CharDevice => b"/dev/console".to_vec(),
         _ => b"anon_inode:[file]".to_vec(),
     })

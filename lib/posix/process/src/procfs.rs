@@ -2,14 +2,13 @@
 
 use crate::limits;
 use crate::system::{RELEASE, total_memory};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use unilith_fs_api::FsError;
 use unilith_posix_fd::table;
-use unilith_procfs_api::Entry;
+use unilith_procfs_api::{Entry, add_size, text};
 use unilith_sync::Once;
 
 /// Bytes in the name of a thread, without the NUL (TASK_COMM_LEN).
@@ -19,23 +18,21 @@ const TICK: u64 = 10_000_000;
 
 /// Files of /proc.
 pub const PROCFS: &[Entry] = &[
-    Entry::link("self", || Ok(format!("{}", pid()).into_bytes())),
+    Entry::link("self", || Ok(text!("{}", pid()))),
     Entry::text("self/stat", stat),
     Entry::text("self/status", status),
-    Entry::text("self/comm", || format!("{}\n", name()).into_bytes()),
+    Entry::text("self/comm", || text!("{}\n", name())),
     Entry::text("self/limits", limits_text),
     Entry::setting("self/oom_score_adj", || number(OOM_SCORE.load(Relaxed)), set_oom_score),
     Entry::text("self/oom_score", || number(0)),
     Entry::text("meminfo", meminfo),
     Entry::text("cpuinfo", cpuinfo),
-    Entry::text("version", || {
-        format!("Linux version {RELEASE} (unilith) #1 Unilith\n").into_bytes()
-    }),
+    Entry::text("version", || text!("Linux version {RELEASE} (unilith) #1 Unilith\n")),
     Entry::text("cmdline", || [unilith_platform::command_line(), b"\n"].concat()),
     Entry::text("sys/kernel/hostname", || b"unilith\n".to_vec()),
     Entry::text("sys/kernel/domainname", || b"(none)\n".to_vec()),
     Entry::text("sys/kernel/ostype", || b"Linux\n".to_vec()),
-    Entry::text("sys/kernel/osrelease", || format!("{RELEASE}\n").into_bytes()),
+    Entry::text("sys/kernel/osrelease", || text!("{RELEASE}\n")),
     Entry::text("sys/kernel/version", || b"#1 Unilith\n".to_vec()),
     Entry::text("sys/kernel/random/boot_id", boot_id),
     Entry::text("sys/kernel/random/uuid", uuid),
@@ -46,7 +43,7 @@ pub const PROCFS: &[Entry] = &[
 static OOM_SCORE: AtomicI32 = AtomicI32::new(0);
 
 fn number(number: i32) -> Vec<u8> {
-    format!("{number}\n").into_bytes()
+    text!("{number}\n")
 }
 
 fn set_oom_score(text: &[u8]) -> Result<(), FsError> {
@@ -78,7 +75,8 @@ fn stat() -> Vec<u8> {
     let sizes = unilith_space::sizes();
     let (pid, parent) = (pid(), crate::calls::getppid());
     let ticks = unilith_platform::monotonic_ns() / TICK;
-    let mut text = format!("{pid} ({}) R {parent} {pid} {pid} 0 -1 4194304 0 0 0 0 ", name());
+    let mut text = String::new();
+    let _ = write!(text, "{pid} ({}) R {parent} {pid} {pid} 0 -1 4194304 0 0 0 0 ", name());
     // utime, stime, those of children, priority, nice, threads, itrealvalue, start
     let _ = write!(text, "{ticks} 0 0 0 20 0 1 0 0 ");
     let _ = write!(text, "{} {} {}", sizes.mapped, sizes.resident / 4096, u64::MAX);
@@ -143,16 +141,19 @@ const LIMITS: [(&str, &str); 16] = [
 ];
 
 fn limits_text() -> Vec<u8> {
-    let mut text =
-        format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    let mut text = String::new();
+    let (soft, hard) = ("Soft Limit", "Hard Limit");
+    let _ = writeln!(text, "{:<25} {soft:<20} {hard:<20} {:<10}", "Limit", "Units");
     for (resource, (name, unit)) in (0..).zip(LIMITS) {
         let Ok(limit) = limits::get(resource) else { continue };
-        let value = |value: u64| match value {
-            u64::MAX => String::from("unlimited"),
-            value => format!("{value}"),
-        };
-        let (soft, hard) = (value(limit.soft), value(limit.hard));
-        let _ = writeln!(text, "{name:<25} {soft:<20} {hard:<20} {unit:<10}");
+        let _ = write!(text, "{name:<25} ");
+        for value in [limit.soft, limit.hard] {
+            let _ = match value {
+                u64::MAX => write!(text, "{:<20} ", "unlimited"),
+                value => write!(text, "{value:<20} "),
+            };
+        }
+        let _ = writeln!(text, "{unit:<10}");
     }
     text.into_bytes()
 }
@@ -180,7 +181,7 @@ fn meminfo() -> Vec<u8> {
         ("PageTables", 0),
         ("AnonHugePages", 0),
     ] {
-        let _ = writeln!(text, "{:<15} {kib:>8} kB", format!("{name}:"));
+        add_size(&mut text, name, kib);
     }
     text.into_bytes()
 }

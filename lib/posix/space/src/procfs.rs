@@ -1,11 +1,10 @@
 //! What /proc tells about an address space (proc(5)).
 
 use crate::{Area, Origin};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
-use unilith_procfs_api::Entry;
+use unilith_procfs_api::{Entry, add_size};
 
 /// Files of /proc.
 pub const PROCFS: &[Entry] = &[
@@ -52,7 +51,7 @@ fn statm() -> Vec<u8> {
     let Sizes { mapped, resident, code, data } = sizes();
     let pages = |bytes: usize| bytes / crate::PAGE;
     let [mapped, resident, code, data] = [mapped, resident, code, data].map(pages);
-    format!("{mapped} {resident} 0 {code} 0 {data} 0\n").into_bytes()
+    unilith_procfs_api::text!("{mapped} {resident} 0 {code} 0 {data} 0\n")
 }
 
 /// Whether others may see what is written to an area.
@@ -125,7 +124,7 @@ fn figures(text: &mut String, area: &Area) {
         ("SwapPss", 0),
         ("Locked", 0),
     ] {
-        let _ = writeln!(text, "{:<15} {value:>8} kB", format!("{name}:"));
+        add_size(text, name, value);
     }
     text.push_str("THPeligible:    0\n");
 }
