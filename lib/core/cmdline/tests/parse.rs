@@ -37,6 +37,7 @@ impl unilith_platform::Platform for Fake {
     }
     fn event(_: unilith_platform::Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
+    fn idle(_: u64) {}
     fn exit(status: u8) -> ! {
         std::process::exit(status.into())
     }
@@ -54,6 +55,14 @@ fn the_platforms_line_is_read() {
     assert!(!unilith_cmdline::flag("unilith.a"));
     assert_eq!(unilith_cmdline::args().map(text).collect::<Vec<_>>(), [b"x"]);
     assert_eq!(unilith_cmdline::env().count(), 0);
+}
+
+#[test]
+fn an_option_may_have_several_values() {
+    let line = CommandLine::new(b"m=a:/x n m=b%20c:/y env.m=z -- m=no");
+    let values: Vec<_> = line.values("m").map(text).collect();
+    assert_eq!(values, [&b"a:/x"[..], b"b c:/y"]);
+    assert_eq!(line.values("n").count(), 0);
 }
 
 #[test]
