@@ -67,6 +67,13 @@ pub trait Node: Send + Sync {
 
     // Files and devices
 
+    /// Prepares for reading or writing, as the node is being opened: a file system whose server
+    /// may forbid it, or forget files without a name, asks it now.
+    fn open(&self, write: bool) -> Result<()> {
+        let _ = write;
+        Ok(())
+    }
+
     /// Copies bytes from `offset` on into `buf`; fewer than asked for only at the end of the
     /// file, and 0 past it. A device without positions passes over `offset`.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {

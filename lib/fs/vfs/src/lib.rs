@@ -154,16 +154,23 @@ impl Vfs {
         Ok(())
     }
 
-    /// The absolute path of a directory; `NotFound` if it has been removed.
+    /// The absolute path of a directory; `NotFound` if it has been removed, `NameTooLong` if it is
+    /// longer than a path may be.
     pub fn path_of(&self, dir: &NodeRef) -> Result<Vec<u8>> {
         let mut names = Vec::new();
+        let mut len = 0;
         let mut dir = dir.clone();
         loop {
             let parent = self.parent(&dir)?;
             if parent.id() == dir.id() {
                 break;
             }
-            names.push(self.name_in(&parent, &dir)?);
+            let name = self.name_in(&parent, &dir)?;
+            len += name.len() + 1;
+            if len >= PATH_MAX {
+                return Err(FsError::NameTooLong);
+            }
+            names.push(name);
             dir = parent;
         }
         let mut path = Vec::new();

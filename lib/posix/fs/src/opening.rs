@@ -57,7 +57,12 @@ fn open_node(place: &Place, flags: u32, mode: u32) -> Result<Opened> {
         _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
         FileType::Fifo | FileType::Socket if flags & O_PATH == 0 => return Err(Errno::ENXIO),
         FileType::Regular if writes && node.is_read_only() => return Err(Errno::EROFS),
-        FileType::Regular if flags & O_TRUNC != 0 => node.truncate(0)?,
+        FileType::Regular if flags & O_PATH == 0 => {
+            node.open(writes)?;
+            if flags & O_TRUNC != 0 {
+                node.truncate(0)?;
+            }
+        }
         _ => {}
     }
     Ok(Opened { node, place })
