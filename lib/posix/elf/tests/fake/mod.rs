@@ -12,6 +12,7 @@ use unilith_platform::{Event, Platform, Region, Stream};
 use unilith_posix_api::{
     Access, Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace,
 };
+use unilith_sched_api::ThreadId;
 
 pub const PAGE: usize = 4096;
 /// Small, so that its ends are near.
@@ -68,6 +69,24 @@ impl Platform for Fake {
 }
 
 unilith_platform::bind!(Fake);
+
+/// One thread, which waits by asking again.
+impl unilith_sched_api::Scheduler for Fake {
+    fn spawn(_: unilith_sched_api::Entry) -> Result<ThreadId, unilith_sched_api::SpawnError> {
+        Err(unilith_sched_api::SpawnError::Unsupported)
+    }
+    fn current() -> ThreadId {
+        ThreadId(1)
+    }
+    fn yield_now() {}
+    fn exit_thread() -> ! {
+        panic!("exit of a thread")
+    }
+    fn block(_: u64) {}
+    fn wake(_: ThreadId) {}
+}
+
+unilith_sched_api::bind!(Fake, [unilith_posix_fd::POLLER]);
 
 struct NoPages;
 
@@ -189,6 +208,9 @@ impl UserSpace for User {
     }
     fn is_mapped(addr: usize) -> bool {
         MEMORY.lock().expect("not poisoned").contains_key(&addr)
+    }
+    fn resident(_: usize, _: usize) -> usize {
+        0
     }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         touch(from, into.len(), Access::Read);
