@@ -1,16 +1,13 @@
-//! What a 9P client needs of a transport: whole messages there and back.
-//!
-//! The client file system (`unilith-9p`) and the transports (virtio) meet here and know nothing of
-//! each other.
+//! How a 9P file system reaches its server.
 #![no_std]
 #![forbid(unsafe_code)]
 
-/// Why an exchange failed.
+/// Why a message was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelError {
-    /// The message is longer than the channel's limit.
+    /// The request is longer than the channel's limit, or `reply` is too short for any message.
     TooLong,
-    /// The device or the server does not answer properly.
+    /// The server does not answer, or breaks the rules.
     Broken,
 }
 
@@ -20,5 +17,8 @@ pub trait Channel: Send + Sync {
     fn limit(&self) -> usize;
 
     /// Sends a whole request message and waits for the reply; how many bytes of `reply` it fills.
+    ///
+    /// # Errors
+    /// See [`ChannelError`].
     fn exchange(&self, request: &[u8], reply: &mut [u8]) -> Result<usize, ChannelError>;
 }

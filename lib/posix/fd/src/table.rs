@@ -21,13 +21,15 @@ struct Slot {
 
 struct Table {
     slots: Vec<Option<Slot>>,
+    /// No number below this is free: a server with many connections need not look from 0 on.
+    full_below: usize,
     limit: usize,
     /// Descriptors 0 to 2 have been opened.
     started: bool,
 }
 
 static TABLE: Lock<Table> =
-    Lock::new(Table { slots: Vec::new(), limit: SOFT_LIMIT, started: false });
+    Lock::new(Table { slots: Vec::new(), full_below: 0, limit: SOFT_LIMIT, started: false });
 
 /// The table; at the first call the console is opened as 0, 1 and 2.
 fn table() -> Guard<'static, Table> {
@@ -63,19 +65,64 @@ impl Table {
         Ok((Fd(index as i32), old))
     }
 
-    fn put_lowest(&mut self, from: usize, slot: Slot) -> Result<Fd> {
-        let taken = self.slots.iter().skip(from).take_while(|slot| slot.is_some()).count();
-        if from + taken >= self.limit {
-            return Err(Errno::EMFILE);
+    /// The lowest free number from `from` on.
+    fn lowest(&mut self, from: usize) -> Result<usize> {
+        let start = from.max(self.full_below);
+        let taken = self.slots.iter().skip(start).take_while(|slot| slot.is_some()).count();
+        let index = start + taken;
+        if from <= self.full_below {
+            self.full_below = index;
         }
-        Ok(self.put(from + taken, slot)?.0)
+        if index < self.limit { Ok(index) } else { Err(Errno::EMFILE) }
     }
+
+    fn put_lowest(&mut self, from: usize, slot: Slot) -> Result<Fd> {
+        let index = self.lowest(from)?;
+        Ok(self.put(index, slot)?.0)
+    }
+
+    fn take(&mut self, fd: Fd) -> Result<Slot> {
+        let index = usize::try_from(fd.0).map_err(|_| Errno::EBADF)?;
+        let slot = self.slots.get_mut(index).and_then(Option::take).ok_or(Errno::EBADF)?;
+        self.full_below = self.full_below.min(index);
+        Ok(slot)
+    }
+}
+
+/// EMFILE if [`open`] would say that: for who would change something before.
+pub fn check_room() -> Result<()> {
+    table().lowest(0).map(drop)
 }
 
 /// Gives `file` the lowest free number; `flags` as in open(2). EMFILE if there is none.
 pub fn open(file: Box<dyn File>, flags: u32, close_on_exec: bool) -> Result<Fd> {
-    let description = Arc::new(Description::new(file, flags));
-    table().put_lowest(0, Slot { description, close_on_exec })
+    install(Arc::new(Description::new(file, flags)), close_on_exec)
+}
+
+/// Gives an open file the lowest free number. EMFILE if there is none.
+pub fn install(description: Arc<Description>, close_on_exec: bool) -> Result<Fd> {
+    // A description that finds no place goes when the table is not locked any more.
+    let kept = description.clone();
+    let result = table().put_lowest(0, Slot { description, close_on_exec });
+    drop(kept);
+    result
+}
+
+/// Opens two files, or none of them (pipe(2), socketpair(2)).
+pub fn open_pair(
+    files: [Box<dyn File>; 2],
+    flags: [u32; 2],
+    close_on_exec: bool,
+) -> Result<[Fd; 2]> {
+    let ([first, second], [first_flags, second_flags]) = (files, flags);
+    let first = open(first, first_flags, close_on_exec)?;
+    match open(second, second_flags, close_on_exec) {
+        Ok(second) => Ok([first, second]),
+        Err(error) => {
+            close(first)?;
+            Err(error)
+        }
+    }
 }
 
 /// The description of `fd`. EBADF if it is not open.
@@ -86,11 +133,7 @@ pub fn get(fd: Fd) -> Result<Arc<Description>> {
 /// Closes `fd`. EBADF if it is not open.
 pub fn close(fd: Fd) -> Result<()> {
     // What the file does when it goes must not find the table locked.
-    let slot = {
-        let mut table = table();
-        table.slot(fd)?;
-        usize::try_from(fd.0).ok().and_then(|index| table.slots.get_mut(index)?.take())
-    };
+    let slot = table().take(fd)?;
     drop(slot);
     Ok(())
 }

@@ -23,6 +23,7 @@ mod stat;
 mod statfs;
 
 pub use node_file::NodeFile;
+pub use place::Place;
 pub use procfs::PROCFS;
 
 /// The calls themselves.

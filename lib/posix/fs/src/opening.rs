@@ -96,6 +96,7 @@ fn open_at(dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
         return Err(Errno::EINVAL);
     }
     let place = Place::read(dir, path)?;
+    table::check_room()?; // before a file is made or made empty
     let Opened { node, place } = open_node(&place, flags, mode)?;
     if let Some(fd) = again(&node).filter(|_| flags & O_PATH == 0) {
         return open_again(fd, flags);

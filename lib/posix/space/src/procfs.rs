@@ -1,6 +1,6 @@
 //! What /proc tells about an address space (proc(5)).
 
-use crate::{Area, Origin};
+use crate::{Area, Origin, PAGE};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -42,21 +42,22 @@ pub fn sizes() -> Sizes {
     sizes
 }
 
+/// Bytes of an area that are in memory: what has been touched.
 fn resident(area: &Area) -> usize {
     let used = area.prot.read || area.prot.write || area.prot.exec;
-    if used { area.end - area.start } else { 0 }
+    if used { unilith_posix_api::resident(area.start, area.end - area.start) * PAGE } else { 0 }
 }
 
 fn statm() -> Vec<u8> {
     let Sizes { mapped, resident, code, data } = sizes();
-    let pages = |bytes: usize| bytes / crate::PAGE;
+    let pages = |bytes: usize| bytes / PAGE;
     let [mapped, resident, code, data] = [mapped, resident, code, data].map(pages);
     unilith_procfs_api::text!("{mapped} {resident} 0 {code} 0 {data} 0\n")
 }
 
 /// Whether others may see what is written to an area.
 fn is_shared(area: &Area) -> bool {
-    area.origin == Origin::Shared
+    matches!(&area.origin, Origin::File(file) if file.shared)
 }
 
 fn text(details: bool) -> Vec<u8> {
@@ -105,7 +106,7 @@ fn figures(text: &mut String, area: &Area) {
     let (size, rss) = (kib(area.end - area.start), kib(resident(area)));
     let (clean, dirty) = if area.prot.write { (0, rss) } else { (rss, 0) };
     let anonymous = if is_shared(area) { 0 } else { rss };
-    let page = kib(crate::PAGE);
+    let page = kib(PAGE);
     for (name, value) in [
         ("Size", size),
         ("KernelPageSize", page),
@@ -148,6 +149,6 @@ mod tests {
         assert!(text.starts_with("Size:                  8 kB\n"), "{text}");
         assert!(text.contains("Private_Dirty:         8 kB\n"), "{text}");
         let none = Area { prot: Prot::default(), ..area };
-        assert_eq!((resident(&area), resident(&none)), (0x2000, 0));
+        assert_eq!(resident(&none), 0);
     }
 }

@@ -16,6 +16,10 @@ pub fn interrupted() -> bool {
     false
 }
 
+/// The current thread wrote to what nobody will read any more: it is to get SIGPIPE, besides the
+/// EPIPE that its call gives. No signal is delivered yet, as for a process that ignores it.
+pub fn broken_pipe() {}
+
 /// Waits on queues until `ready` gives something; `None` once the monotonic clock shows
 /// `deadline` (nanoseconds, [`NEVER`]). EINTR if a signal has to be delivered first.
 pub fn wait<T>(
