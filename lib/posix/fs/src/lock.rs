@@ -6,10 +6,12 @@ use unilith_fs_api::NodeId;
 use unilith_posix_abi::raw::general::{LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN};
 use unilith_posix_abi::{Errno, Fd, Result, syscall};
 use unilith_posix_fd::{Description, table};
+use unilith_posix_task::WaitQueue;
 use unilith_sync::Lock;
 
-/// EDEADLK: "Resource deadlock avoided".
-const EDEADLK: Errno = Errno::from_number(unilith_posix_abi::raw::errno::EDEADLK as u16);
+/// Nanoseconds after which a lock that is in the way is looked at again: closing a description
+/// wakes nobody.
+const PATIENCE: u64 = 10_000_000;
 
 /// A lock. It belongs to an open file description, and goes when that is closed for good.
 struct Held {
@@ -18,7 +20,23 @@ struct Held {
     exclusive: bool,
 }
 
+impl Held {
+    /// Whether it is in the way of somebody who wants a lock.
+    fn stops(&self, file: NodeId, owner: &Arc<Description>, exclusive: bool) -> bool {
+        let own = self.owner.as_ptr() == Arc::as_ptr(owner);
+        self.file == file && !own && (exclusive || self.exclusive) && self.owner.strong_count() > 0
+    }
+}
+
 static HELD: Lock<Vec<Held>> = Lock::new(Vec::new());
+/// Somebody has given up a lock.
+static RELEASED: WaitQueue = WaitQueue::new();
+
+/// Gives up what a description has.
+fn release(owner: &Arc<Description>) {
+    HELD.lock().retain(|lock| lock.owner.as_ptr() != Arc::as_ptr(owner));
+    RELEASED.wake_all();
+}
 
 /// Takes a lock, in place of the one that the description has. EAGAIN if another description
 /// stands in the way.
@@ -37,8 +55,7 @@ fn take(file: NodeId, owner: &Arc<Description>, exclusive: bool) -> Result<()> {
 }
 
 syscall! {
-    /// flock(2). A lock that another description of the same process holds is not waited for:
-    /// that is EDEADLK.
+    /// flock(2)
     pub fn flock[__NR_flock](fd: Fd, operation: u32) -> Result<()> {
         let open = table::get(fd)?;
         let about = open.opened()?.metadata()?;
@@ -47,14 +64,25 @@ syscall! {
             LOCK_SH => false,
             LOCK_EX => true,
             LOCK_UN => {
-                HELD.lock().retain(|lock| lock.owner.as_ptr() != Arc::as_ptr(&open));
+                release(&open);
                 return Ok(());
             }
             _ => return Err(Errno::EINVAL),
         };
-        match take(file, &open, exclusive) {
-            Err(Errno::EAGAIN) if operation & LOCK_NB == 0 => Err(EDEADLK),
-            result => result,
+        loop {
+            match take(file, &open, exclusive) {
+                Err(Errno::EAGAIN) if operation & LOCK_NB == 0 => {}
+                result => return result,
+            }
+            // What is converted is given up first, so that two who convert do not wait for ever.
+            release(&open);
+            let deadline = unilith_platform::monotonic_ns().saturating_add(PATIENCE);
+            let free = || {
+                let held = HELD.lock();
+                let stops = held.iter().any(|lock| lock.stops(file, &open, exclusive));
+                (!stops).then_some(())
+            };
+            unilith_posix_task::wait(&[&RELEASED], deadline, free)?;
         }
     }
 }
