@@ -50,6 +50,43 @@ pub struct SyscallArgs {
     pub args: [usize; 6],
 }
 
+/// All registers of an application's thread at a system call or a fault, but for the vector state.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Registers {
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub rbp: u64,
+    pub rbx: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rax: u64,
+    pub rcx: u64,
+    pub rdx: u64,
+    pub rsi: u64,
+    pub rdi: u64,
+    /// The number of the system call, which rax loses to the result; -1 at a fault.
+    pub orig_rax: u64,
+    pub rip: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+}
+
+impl Registers {
+    /// The system call that these registers make.
+    pub const fn call(&self) -> SyscallArgs {
+        let args = [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9];
+        let [a, b, c, d, e, f] = args;
+        let args = [a as usize, b as usize, c as usize, d as usize, e as usize, f as usize];
+        SyscallArgs { nr: self.orig_rax as usize, args }
+    }
+}
+
 /// The application's half of the machine.
 pub trait UserSpace {
     /// The addresses that an application may map, page-aligned.
@@ -79,9 +116,25 @@ pub trait UserSpace {
     /// Features of this processor that the auxiliary vector tells (AT_HWCAP).
     fn hwcap() -> usize;
 
-    /// Starts the application at `entry` with stack pointer `stack` and all other registers zero.
-    /// Every system call that it makes calls `syscall`, whose result goes into its rax.
-    fn start(entry: usize, stack: usize, syscall: fn(&SyscallArgs) -> isize) -> !;
+    /// Starts the application, in the current thread. `handler` is called for every system call of
+    /// every thread with its registers, on the kernel stack of the thread; it may change any of
+    /// them before the return.
+    fn start(registers: &Registers, handler: fn(&mut Registers)) -> !;
+
+    /// Enters the application in the current thread, a new one; [`start`](Self::start) has said
+    /// who handles its system calls. The vector state is the initial one.
+    fn resume(registers: &Registers) -> !;
+
+    /// Writes the vector state of the application's current thread, as XSAVE does in the standard
+    /// format (512 bytes as FXSAVE does on a processor without it): how many bytes it has. Nothing
+    /// is written if `area` is shorter.
+    fn save_vector_state(area: &mut [u8]) -> usize;
+
+    /// Sets the vector state of the application's current thread from what
+    /// [`save_vector_state`](Self::save_vector_state) wrote, or an application changed or invented;
+    /// an area of 576 zero bytes is the initial state. False, and nothing changed, if the
+    /// processor would fault on it.
+    fn restore_vector_state(area: &[u8]) -> bool;
 }
 
 /// Binds the user space of this image. Say it once, in the composition root.
@@ -89,7 +142,7 @@ pub trait UserSpace {
 macro_rules! bind {
     ($user:ty) => {
         const _: () = {
-            use $crate::{Fault, MapError, Prot, SyscallArgs, UserSpace as _};
+            use $crate::{Fault, MapError, Prot, Registers, UserSpace as _};
             #[unsafe(no_mangle)]
             fn __unilith_user_range() -> core::ops::Range<usize> {
                 <$user>::range()
@@ -127,12 +180,20 @@ macro_rules! bind {
                 <$user>::hwcap()
             }
             #[unsafe(no_mangle)]
-            fn __unilith_user_start(
-                entry: usize,
-                stack: usize,
-                syscall: fn(&SyscallArgs) -> isize,
-            ) -> ! {
-                <$user>::start(entry, stack, syscall)
+            fn __unilith_user_start(registers: &Registers, handler: fn(&mut Registers)) -> ! {
+                <$user>::start(registers, handler)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_resume(registers: &Registers) -> ! {
+                <$user>::resume(registers)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_save_vector_state(area: &mut [u8]) -> usize {
+                <$user>::save_vector_state(area)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_restore_vector_state(area: &[u8]) -> bool {
+                <$user>::restore_vector_state(area)
             }
         };
     };
@@ -169,5 +230,11 @@ linked! {
     /// See [`UserSpace::hwcap`].
     hwcap = __unilith_user_hwcap() -> usize;
     /// See [`UserSpace::start`].
-    start = __unilith_user_start(entry: usize, stack: usize, syscall: fn(&SyscallArgs) -> isize) -> !;
+    start = __unilith_user_start(registers: &Registers, handler: fn(&mut Registers)) -> !;
+    /// See [`UserSpace::resume`].
+    resume = __unilith_user_resume(registers: &Registers) -> !;
+    /// See [`UserSpace::save_vector_state`].
+    save_vector_state = __unilith_user_save_vector_state(area: &mut [u8]) -> usize;
+    /// See [`UserSpace::restore_vector_state`].
+    restore_vector_state = __unilith_user_restore_vector_state(area: &[u8]) -> bool;
 }
