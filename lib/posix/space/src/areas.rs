@@ -31,6 +31,8 @@ pub struct Area {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Attributes {
+    /// Whose it is.
+    owner: u32,
     prot: Prot,
     origin: Origin,
     /// The platform has mapped it.
@@ -44,7 +46,8 @@ struct Entry {
     attributes: Attributes,
 }
 
-/// All areas, by ascending address. They do not overlap. A sorted vector rather than a tree: it
+/// All areas of all owners, by ascending address. They do not overlap. An owner can do nothing to
+/// the areas of another: to it they are neither free nor mapped. A sorted vector rather than a tree: it
 /// is small code, and programs have tens of areas, rarely thousands.
 pub struct Areas(Vec<Entry>);
 
@@ -81,15 +84,15 @@ impl Areas {
         end.checked_sub(len).filter(|&start| start >= range.start)
     }
 
-    pub fn at(&self, addr: usize) -> Option<Area> {
+    pub fn at(&self, owner: u32, addr: usize) -> Option<Area> {
         let entry = self.0.get(self.after(addr)).filter(|entry| entry.start <= addr)?;
-        Some(entry.area())
+        (entry.attributes.owner == owner).then(|| entry.area())
     }
 
-    pub fn covers(&self, start: usize, end: usize) -> bool {
+    pub fn covers(&self, owner: u32, start: usize, end: usize) -> bool {
         let mut at = start;
         while at < end {
-            match self.at(at) {
+            match self.at(owner, at) {
                 Some(area) => at = area.end,
                 None => return false,
             }
@@ -98,31 +101,53 @@ impl Areas {
     }
 
     /// Adds an area where there is none.
-    pub fn insert(&mut self, start: usize, end: usize, prot: Prot, origin: Origin) -> Result<()> {
+    pub fn insert(
+        &mut self,
+        owner: u32,
+        start: usize,
+        end: usize,
+        prot: Prot,
+        origin: Origin,
+    ) -> Result<()> {
         self.0.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let backed = prot != NONE;
         if backed {
             map(start, end - start, prot)?;
         }
-        let attributes = Attributes { prot, origin, backed };
+        let attributes = Attributes { owner, prot, origin, backed };
         self.0.insert(self.from(start), Entry { start, end, attributes });
         self.merge(start, end);
         Ok(())
     }
 
-    pub fn remove(&mut self, start: usize, end: usize) -> Result<()> {
+    /// Removes what the owner has there; other areas stay.
+    pub fn remove(&mut self, owner: u32, start: usize, end: usize) -> Result<()> {
         let inside = self.cut(start, end)?;
         for entry in &self.0[inside.clone()] {
-            if entry.attributes.backed {
+            if entry.attributes.backed && entry.attributes.owner == owner {
                 unmap(entry.start, entry.end - entry.start)?;
             }
         }
-        self.0.drain(inside);
+        let mut kept = inside.start;
+        for index in inside.clone() {
+            let entry = self.0[index];
+            if entry.attributes.owner != owner {
+                self.0[kept] = entry;
+                kept += 1;
+            }
+        }
+        self.0.drain(kept..inside.end);
         Ok(())
     }
 
-    pub fn protect(&mut self, start: usize, end: usize, prot: Prot) -> Result<()> {
-        if !self.covers(start, end) {
+    /// Whether an area there belongs to another.
+    pub fn meets_other(&self, owner: u32, start: usize, end: usize) -> bool {
+        let mut there = self.0[self.after(start)..].iter().take_while(|area| area.start < end);
+        there.any(|area| area.attributes.owner != owner)
+    }
+
+    pub fn protect(&mut self, owner: u32, start: usize, end: usize, prot: Prot) -> Result<()> {
+        if !self.covers(owner, start, end) {
             return Err(Errno::ENOMEM);
         }
         let inside = self.cut(start, end)?;
@@ -152,8 +177,8 @@ impl Areas {
         Ok(())
     }
 
-    pub fn discard(&mut self, start: usize, end: usize) -> Result<()> {
-        if !self.covers(start, end) {
+    pub fn discard(&mut self, owner: u32, start: usize, end: usize) -> Result<()> {
+        if !self.covers(owner, start, end) {
             return Err(Errno::ENOMEM);
         }
         let inside = self.cut(start, end)?;

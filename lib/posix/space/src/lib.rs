@@ -7,6 +7,10 @@
 //! The platform backs what it maps with memory at once. So an area that nobody may touch is not
 //! mapped at all until it is made accessible: allocators that reserve much and use little stay
 //! cheap.
+//!
+//! All processes live in this one address space. Every area has an owner, the memory
+//! ([`unilith_posix_task::own_memory`]) of the thread that mapped it; to others it is neither free
+//! nor mapped.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -17,9 +21,11 @@ mod heap;
 
 pub use areas::{Area, Origin};
 
+use alloc::vec::Vec;
 use areas::Areas;
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_api::Prot;
+use unilith_posix_task::own_memory;
 use unilith_sync::Lock;
 
 /// Bytes in a page.
@@ -40,20 +46,29 @@ pub enum Place {
 
 struct Space {
     areas: Areas,
-    heap: heap::Heap,
+    /// By owner.
+    heaps: Vec<(u32, heap::Heap)>,
     /// New areas are put below; the stack is above. 0: not set yet.
     top: usize,
 }
 
 impl Space {
+    fn heap(&mut self, owner: u32) -> &mut heap::Heap {
+        let known = self.heaps.iter().position(|(known, _)| *known == owner);
+        let index = known.unwrap_or_else(|| {
+            self.heaps.push((owner, heap::Heap::new()));
+            self.heaps.len() - 1
+        });
+        &mut self.heaps[index].1
+    }
+
     /// The end of where new areas may be, unless somebody asks for an address above.
     fn top(&self) -> usize {
         if self.top == 0 { unilith_posix_api::range().end } else { self.top }
     }
 }
 
-static SPACE: Lock<Space> =
-    Lock::new(Space { areas: Areas::new(), heap: heap::Heap::new(), top: 0 });
+static SPACE: Lock<Space> = Lock::new(Space { areas: Areas::new(), heaps: Vec::new(), top: 0 });
 
 /// `len` in whole pages; ENOMEM if there is no such number.
 pub fn round_up(len: usize) -> Result<usize> {
@@ -72,6 +87,7 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
     }
     let len = round_up(len)?;
     let range = unilith_posix_api::range();
+    let owner = own_memory();
     let mut space = SPACE.lock();
     let top = space.top();
     let free = |space: &Space, top| space.areas.find_free(range.start..top, len);
@@ -99,12 +115,15 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
                 if let Place::Exactly(_) = place {
                     return Err(Errno::EEXIST);
                 }
-                space.areas.remove(addr, end)?;
+                if space.areas.meets_other(owner, addr, end) {
+                    return Err(Errno::ENOMEM);
+                }
+                space.areas.remove(owner, addr, end)?;
             }
             addr
         }
     };
-    space.areas.insert(addr, addr + len, prot, origin)?;
+    space.areas.insert(owner, addr, addr + len, prot, origin)?;
     Ok(addr)
 }
 
@@ -114,7 +133,8 @@ pub fn unmap(addr: usize, len: usize) -> Result<()> {
     if len == 0 || end > unilith_posix_api::range().end {
         return Err(Errno::EINVAL);
     }
-    SPACE.lock().areas.remove(addr, end)
+    let owner = own_memory();
+    SPACE.lock().areas.remove(owner, addr, end)
 }
 
 /// Changes what may be done with `addr..addr + len`. ENOMEM if there is a hole in it.
@@ -124,7 +144,8 @@ pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
     if len == 0 {
         return Ok(());
     }
-    SPACE.lock().areas.protect(addr, end, prot)
+    let owner = own_memory();
+    SPACE.lock().areas.protect(owner, addr, end, prot)
 }
 
 /// Says what an area is, now that it has been filled: what may be done with it, and where its
@@ -132,8 +153,9 @@ pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
 pub fn settle(addr: usize, len: usize, prot: Prot, origin: Origin) -> Result<()> {
     check(prot)?;
     let end = checked(addr, len)?;
+    let owner = own_memory();
     let mut space = SPACE.lock();
-    space.areas.protect(addr, end, prot)?;
+    space.areas.protect(owner, addr, end, prot)?;
     space.areas.set_origin(addr, end, origin)
 }
 
@@ -157,31 +179,35 @@ pub fn with_readable<T>(
 /// EINVAL if something else is there, ENOMEM if there is a hole.
 pub fn discard(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
-    SPACE.lock().areas.discard(addr, end)
+    let owner = own_memory();
+    SPACE.lock().areas.discard(owner, addr, end)
 }
 
 /// Checks that all of `addr..addr + len` is mapped. ENOMEM if not.
 pub fn check_mapped(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
-    if SPACE.lock().areas.covers(addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
+    let owner = own_memory();
+    if SPACE.lock().areas.covers(owner, addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
 /// The area at `addr`, with the part of it from `addr` on.
 pub fn area(addr: usize) -> Option<Area> {
-    SPACE.lock().areas.at(addr)
+    let owner = own_memory();
+    SPACE.lock().areas.at(owner, addr)
 }
 
 /// Makes the area that ends at `addr + old` longer in place, if there is room. One that is below
 /// the stack stays below what is kept for it.
 pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
+    let owner = own_memory();
     let mut space = SPACE.lock();
-    let area = space.areas.at(addr).ok_or(Errno::EFAULT)?;
+    let area = space.areas.at(owner, addr).ok_or(Errno::EFAULT)?;
     let (old_end, end) = (checked(addr, old)?, checked(addr, new)?);
     let limit = if addr < space.top() { space.top() } else { unilith_posix_api::range().end };
     if end > limit || !space.areas.is_free(old_end, end) {
         return Err(Errno::ENOMEM);
     }
-    space.areas.insert(old_end, end, area.prot, area.origin)
+    space.areas.insert(owner, old_end, end, area.prot, area.origin)
 }
 
 /// Has new areas put below `top`: what is above is the stack's.
@@ -191,16 +217,28 @@ pub fn set_top(top: usize) {
 
 /// Starts the heap (brk) at the first page from `addr` on.
 pub fn set_heap(addr: usize) -> Result<()> {
-    let start = round_up(addr)?;
-    SPACE.lock().heap.start(start);
+    let (owner, start) = (own_memory(), round_up(addr)?);
+    SPACE.lock().heap(owner).start(start);
     Ok(())
 }
 
 /// Moves the end of the heap; where it is afterwards. What is impossible changes nothing.
 pub fn heap(end: usize) -> usize {
+    let owner = own_memory();
     let mut space = SPACE.lock();
-    let Space { areas, heap, .. } = &mut *space;
-    heap.resize(areas, end)
+    let mut heap = *space.heap(owner);
+    let end = heap.resize(&mut space.areas, owner, end);
+    *space.heap(owner) = heap;
+    end
+}
+
+/// Frees everything that `memory` (of [`unilith_posix_task::own_memory`]) owns, which no thread has
+/// any more.
+pub fn release(memory: u32) -> Result<()> {
+    let range = unilith_posix_api::range();
+    let mut space = SPACE.lock();
+    space.heaps.retain(|(owner, _)| *owner != memory);
+    space.areas.remove(memory, range.start, range.end)
 }
 
 fn check(prot: Prot) -> Result<()> {
