@@ -110,63 +110,125 @@ fn cpuid_hz() -> Option<u64> {
     Some(u64::from(leaf.ecx) * u64::from(leaf.ebx) / u64::from(leaf.eax))
 }
 
-/// Measures the counter against channel 0 of the PIT for 10 ms (Intel 8254 data sheet). Channel 2
-/// would need the speaker port, which a microvm lacks; channel 0's interrupt is masked.
+/// The counter's rate against a timer: the PIT, or that of the local APIC.
 fn measured_hz() -> u64 {
+    pit_hz().or_else(crate::idle::tsc_hz).unwrap_or(NS_PER_S)
+}
+
+/// Measures the counter against channel 0 of the PIT for 10 ms (Intel 8254 data sheet). Channel 2
+/// would need the speaker port, which a microvm lacks; channel 0's interrupt is masked. `None`
+/// if there is no PIT.
+fn pit_hz() -> Option<u64> {
     const PIT_HZ: u64 = 1_193_182;
     const TICKS: u16 = 11_932; // 10 ms
     const CHANNEL0: u16 = 0x40;
     const COMMAND: u16 = 0x43;
     const LATCH: u8 = 0b0000_0000; // channel 0: hold the count for reading
     const MODE_0: u8 = 0b0011_0000; // channel 0, low then high byte, counts down once
-    /// Without a PIT the loop ends here, and the rate is a guess of 1 GHz.
+    /// So often the count may be found unchanged: a tick is 838 ns, reading it takes long.
+    const STANDSTILL: usize = 100;
     const PATIENCE: usize = 1_000_000;
     // SAFETY: ports of the PIT; it touches no memory, and nobody else uses channel 0.
+    let count = || unsafe {
+        port::write8(COMMAND, LATCH);
+        u16::from_le_bytes([port::read8(CHANNEL0), port::read8(CHANNEL0)])
+    };
+    // SAFETY: as above.
     unsafe {
-        let count = || {
-            port::write8(COMMAND, LATCH);
-            u16::from_le_bytes([port::read8(CHANNEL0), port::read8(CHANNEL0)])
-        };
         port::write8(COMMAND, MODE_0);
         port::write8(CHANNEL0, 0xff);
         port::write8(CHANNEL0, 0xff);
-        let (first, start) = (count(), cycles());
-        for _ in 0..PATIENCE {
-            let (ticks, now) = (first.wrapping_sub(count()), cycles());
-            if ticks >= TICKS {
-                return (now - start) * PIT_HZ / u64::from(ticks);
-            }
+    }
+    let (started, first) = together(cycles, count);
+    for round in 0..PATIENCE {
+        let ticks = first.wrapping_sub(count());
+        if ticks >= TICKS {
+            let (ended, last) = together(cycles, count);
+            let ticks = u64::from(first.wrapping_sub(last)).max(1);
+            return Some((ended - started) * PIT_HZ / ticks);
         }
-        NS_PER_S
+        if ticks == 0 && round >= STANDSTILL {
+            return None;
+        }
+    }
+    None
+}
+
+/// Reads two clocks at about the same time: tries a few times, as the host may run something else
+/// in between, and takes the quickest.
+pub fn together<T>(now: impl Fn() -> u64, other: impl Fn() -> T) -> (u64, T) {
+    const TRIES: usize = 4;
+    let read = || {
+        let before = now();
+        let value = other();
+        let took = now().saturating_sub(before);
+        (took, before + took / 2, value)
+    };
+    let mut best = read();
+    for _ in 1..TRIES {
+        let again = read();
+        if again.0 < best.0 {
+            best = again;
+        }
+    }
+    (best.1, best.2)
+}
+
+/// What KVM's clock says: at `stamp` cycles it was `time` nanoseconds, and from there on a cycle
+/// takes 2^`shift` * `mul` / 2^32 nanoseconds.
+struct KvmReading {
+    stamp: u64,
+    time: u64,
+    mul: u32,
+    shift: i8,
+}
+
+fn kvm_reading() -> KvmReading {
+    let clock = PVCLOCK.0.get();
+    loop {
+        // SAFETY: the hypervisor writes this structure and makes `version` odd meanwhile.
+        let (before, reading, after) = unsafe {
+            let before = (&raw const (*clock).version).read_volatile();
+            fence(Ordering::Acquire);
+            let reading = KvmReading {
+                stamp: (&raw const (*clock).tsc_timestamp).read_volatile(),
+                time: (&raw const (*clock).system_time).read_volatile(),
+                mul: (&raw const (*clock).tsc_to_system_mul).read_volatile(),
+                shift: (&raw const (*clock).tsc_shift).read_volatile(),
+            };
+            fence(Ordering::Acquire);
+            let after = (&raw const (*clock).version).read_volatile();
+            (before, reading, after)
+        };
+        if before == after && before & 1 == 0 {
+            return reading;
+        }
+        core::hint::spin_loop();
     }
 }
 
 fn kvm_ns() -> u64 {
-    let clock = PVCLOCK.0.get();
-    loop {
-        // SAFETY: the hypervisor writes this structure and makes `version` odd meanwhile.
-        let (before, stamp, time, mul, shift, after) = unsafe {
-            let before = (&raw const (*clock).version).read_volatile();
-            fence(Ordering::Acquire);
-            let read = (
-                (&raw const (*clock).tsc_timestamp).read_volatile(),
-                (&raw const (*clock).system_time).read_volatile(),
-                (&raw const (*clock).tsc_to_system_mul).read_volatile(),
-                (&raw const (*clock).tsc_shift).read_volatile(),
-            );
-            fence(Ordering::Acquire);
-            let after = (&raw const (*clock).version).read_volatile();
-            (before, read.0, read.1, read.2, read.3, after)
-        };
-        if before != after || before & 1 == 1 {
-            core::hint::spin_loop();
-            continue;
-        }
-        let delta = cycles().wrapping_sub(stamp);
-        let distance = u32::from(shift.unsigned_abs()).min(63);
-        let delta = if shift >= 0 { delta << distance } else { delta >> distance };
-        return time.wrapping_add(((u128::from(delta) * u128::from(mul)) >> 32) as u64);
-    }
+    let KvmReading { stamp, time, mul, shift } = kvm_reading();
+    let delta = cycles().wrapping_sub(stamp);
+    let distance = u32::from(shift.unsigned_abs()).min(63);
+    let delta = if shift >= 0 { delta << distance } else { delta >> distance };
+    time.wrapping_add(((u128::from(delta) * u128::from(mul)) >> 32) as u64)
+}
+
+/// The value of the time-stamp counter at which [`monotonic_ns`] will have reached `ns`. The clock
+/// has been asked before.
+pub fn cycles_at(ns: u64) -> u64 {
+    let rate = RATE.load(Ordering::Relaxed);
+    let (from, cycles) = if rate == KVM {
+        let KvmReading { stamp, time, mul, shift } = kvm_reading();
+        let delta = (u128::from(ns.saturating_sub(time)) << 32) / u128::from(mul.max(1));
+        let distance = u32::from(shift.unsigned_abs()).min(31);
+        (stamp, if shift >= 0 { delta >> distance } else { delta << distance })
+    } else {
+        (entry_cycles(), (u128::from(ns) << 32) / u128::from(rate.max(1)))
+    };
+    // One more: the divisions round down.
+    from.saturating_add(u64::try_from(cycles).unwrap_or(u64::MAX)).saturating_add(1)
 }
 
 fn kvm_wall_ns() -> u64 {

@@ -11,8 +11,8 @@ use unilith_sync::Lock;
 
 /// RLIM64_INFINITY
 const INFINITY: u64 = u64::MAX;
-/// What the loader maps: the stack cannot grow.
-const STACK: u64 = (unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 256) as u64) << 10;
+/// What the loader maps.
+const STACK: u64 = (unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 8192) as u64) << 10;
 /// Ticks of times(2) in a second (USER_HZ).
 const TICKS: u64 = 100;
 

@@ -1,6 +1,6 @@
 //! The heap: the area after the program that brk(2) moves the end of.
 
-use crate::areas::{Areas, Origin};
+use crate::areas::{Area, Areas, Origin};
 use crate::round_up;
 use unilith_posix_api::Prot;
 
@@ -31,13 +31,15 @@ impl Heap {
     fn try_resize(&mut self, areas: &mut Areas, owner: u32, end: usize) -> Option<()> {
         let (old, new) = (round_up(self.end).ok()?, round_up(end).ok()?);
         if new < old {
-            return areas.remove(owner, new, old).ok();
+            return areas.remove(owner, new, old).ok().map(drop);
         }
         if new > old {
             if new > unilith_posix_api::range().end || !areas.is_free(old, new) {
                 return None;
             }
-            return areas.insert(owner, old, new, Prot::RW, Origin::Anonymous).ok();
+            crate::check_promise(new - old, Prot::RW).ok()?;
+            let (prot, origin) = (Prot::RW, Origin::Anonymous);
+            return areas.insert(Area { start: old, end: new, prot, origin, owner }).ok();
         }
         Some(())
     }

@@ -4,25 +4,29 @@
 //! Linux calls VMAs), finds room, and is the one place that decides what may be mapped: never
 //! something that is writable and executable at once. The loader and the memory calls share it.
 //!
-//! The platform backs what it maps with memory at once. So an area that nobody may touch is not
-//! mapped at all until it is made accessible: allocators that reserve much and use little stay
-//! cheap.
+//! An area is a promise: pages come on the first touch ([`fault`]), as zeros or from a file. So
+//! allocators that reserve much and use little stay cheap, and of a program's file only what runs
+//! is copied.
 //!
 //! All processes live in this one address space. Every area has an owner, the memory
-//! ([`unilith_posix_task::own_memory`]) of the thread that mapped it; to others it is neither free
-//! nor mapped.
+//! ([`own_memory`]) of the thread that mapped it; to others it is neither free nor mapped.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod areas;
+mod fault;
 mod heap;
+mod object;
 
 pub use areas::{Area, Origin};
+pub use fault::{fault, populate};
+pub use object::{Mapping, Object};
 
 use alloc::vec::Vec;
 use areas::Areas;
+use core::sync::atomic::{AtomicBool, Ordering};
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_api::Prot;
 use unilith_posix_task::own_memory;
@@ -53,9 +57,12 @@ struct Space {
 }
 
 impl Space {
+    /// The heap of `owner`.
     fn heap(&mut self, owner: u32) -> &mut heap::Heap {
         let known = self.heaps.iter().position(|(known, _)| *known == owner);
         let index = known.unwrap_or_else(|| {
+            // The first thing that is asked of a new owner.
+            unilith_posix_task::on_memory_end(release);
             self.heaps.push((owner, heap::Heap::new()));
             self.heaps.len() - 1
         });
@@ -75,19 +82,25 @@ pub fn round_up(len: usize) -> Result<usize> {
     len.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)
 }
 
-/// Maps an area of `len` bytes (rounded up to pages), filled with zeros: its address.
+/// Maps an area of `len` bytes (rounded up to pages): its address.
 ///
 /// # Errors
-/// EACCES for something writable and executable, EINVAL for an address that is not page-aligned
-/// or a length of 0, ENOMEM if there is no room or no memory, EEXIST for [`Place::Exactly`].
+/// EACCES for something writable and executable, or writable and shared; EINVAL for an address
+/// that is not page-aligned or a length of 0; ENOMEM if there is no room, or for more than all
+/// memory that is free, if it is to be written; EEXIST for [`Place::Exactly`].
 pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize> {
     check(prot)?;
     if len == 0 {
         return Err(Errno::EINVAL);
     }
+    if prot.write && matches!(&origin, Origin::File(file) if file.shared) {
+        return Err(Errno::EACCES);
+    }
     let len = round_up(len)?;
+    check_promise(len, prot)?;
     let range = unilith_posix_api::range();
     let owner = own_memory();
+    let mut removed = Vec::new();
     let mut space = SPACE.lock();
     let top = space.top();
     let free = |space: &Space, top| space.areas.find_free(range.start..top, len);
@@ -118,12 +131,14 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
                 if space.areas.meets_other(owner, addr, end) {
                     return Err(Errno::ENOMEM);
                 }
-                space.areas.remove(owner, addr, end)?;
+                removed = space.areas.remove(owner, addr, end)?;
             }
             addr
         }
     };
-    space.areas.insert(owner, addr, addr + len, prot, origin)?;
+    space.areas.insert(Area { start: addr, end: addr + len, prot, origin, owner })?;
+    drop(space);
+    drop(removed);
     Ok(addr)
 }
 
@@ -134,7 +149,9 @@ pub fn unmap(addr: usize, len: usize) -> Result<()> {
         return Err(Errno::EINVAL);
     }
     let owner = own_memory();
-    SPACE.lock().areas.remove(owner, addr, end)
+    let removed = SPACE.lock().areas.remove(owner, addr, end)?;
+    drop(removed);
+    Ok(())
 }
 
 /// Changes what may be done with `addr..addr + len`. ENOMEM if there is a hole in it.
@@ -148,35 +165,8 @@ pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
     SPACE.lock().areas.protect(owner, addr, end, prot)
 }
 
-/// Says what an area is, now that it has been filled: what may be done with it, and where its
-/// contents come from. All of it was mapped as [`Origin::Anonymous`].
-pub fn settle(addr: usize, len: usize, prot: Prot, origin: Origin) -> Result<()> {
-    check(prot)?;
-    let end = checked(addr, len)?;
-    let owner = own_memory();
-    let mut space = SPACE.lock();
-    space.areas.protect(owner, addr, end, prot)?;
-    space.areas.set_origin(addr, end, origin)
-}
-
-/// Calls `act` while `addr..addr + len` can be read, also if its protection, `prot`, forbids it.
-pub fn with_readable<T>(
-    addr: usize,
-    len: usize,
-    prot: Prot,
-    act: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    if prot.read {
-        return act();
-    }
-    protect(addr, len, Prot::R)?;
-    let result = act();
-    protect(addr, len, prot)?;
-    result
-}
-
-/// Makes `addr..addr + len` of private anonymous memory zero again (MADV_DONTNEED).
-/// EINVAL if something else is there, ENOMEM if there is a hole.
+/// Makes the contents of `addr..addr + len` what they were at first (MADV_DONTNEED). ENOMEM if
+/// there is a hole.
 pub fn discard(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
     let owner = own_memory();
@@ -190,10 +180,16 @@ pub fn check_mapped(addr: usize, len: usize) -> Result<()> {
     if SPACE.lock().areas.covers(owner, addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
-/// The area at `addr`, with the part of it from `addr` on.
+/// The area at `addr`.
 pub fn area(addr: usize) -> Option<Area> {
     let owner = own_memory();
-    SPACE.lock().areas.at(owner, addr)
+    SPACE.lock().areas.own(owner, addr).cloned()
+}
+
+/// Calls `visit` for every area of the current process, from low to high addresses. It must not come back here.
+pub fn for_each(visit: &mut dyn FnMut(&Area)) {
+    let owner = own_memory();
+    SPACE.lock().areas.iter().filter(|area| area.owner == owner).for_each(visit);
 }
 
 /// Makes the area that ends at `addr + old` longer in place, if there is room. One that is below
@@ -201,13 +197,26 @@ pub fn area(addr: usize) -> Option<Area> {
 pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
     let owner = own_memory();
     let mut space = SPACE.lock();
-    let area = space.areas.at(owner, addr).ok_or(Errno::EFAULT)?;
+    let area = space.areas.own(owner, addr).cloned().ok_or(Errno::EFAULT)?;
     let (old_end, end) = (checked(addr, old)?, checked(addr, new)?);
     let limit = if addr < space.top() { space.top() } else { unilith_posix_api::range().end };
     if end > limit || !space.areas.is_free(old_end, end) {
         return Err(Errno::ENOMEM);
     }
-    space.areas.insert(owner, old_end, end, area.prot, area.origin)
+    check_promise(end.saturating_sub(old_end), area.prot)?;
+    let origin = area.origin.after(old_end - area.start);
+    space.areas.insert(Area { start: old_end, end, prot: area.prot, origin, owner })
+}
+
+/// Moves `addr..addr + len`, a part of one area, with its pages to `to..to + len`, which the caller
+/// has just mapped with `map` for it; the old place is free afterwards.
+pub fn relocate(addr: usize, to: usize, len: usize) -> Result<()> {
+    let end = checked(addr, len)?;
+    unilith_posix_api::relocate(addr, to, len)?;
+    let owner = own_memory();
+    let removed = SPACE.lock().areas.remove(owner, addr, end)?;
+    drop(removed);
+    Ok(())
 }
 
 /// Has new areas put below `top`: what is above is the stack's.
@@ -232,13 +241,31 @@ pub fn heap(end: usize) -> usize {
     end
 }
 
-/// Frees everything that `memory` (of [`unilith_posix_task::own_memory`]) owns, which no thread has
-/// any more.
-pub fn release(memory: u32) -> Result<()> {
+/// Frees everything that `memory` owns, which no thread has any more.
+fn release(memory: u32) {
     let range = unilith_posix_api::range();
-    let mut space = SPACE.lock();
-    space.heaps.retain(|(owner, _)| *owner != memory);
-    space.areas.remove(memory, range.start, range.end)
+    let removed = {
+        let mut space = SPACE.lock();
+        space.heaps.retain(|(owner, _)| *owner != memory);
+        // Only too little memory to cut areas in two can stop it, and here none is cut.
+        space.areas.remove(memory, range.start, range.end)
+    };
+    drop(removed);
+}
+
+/// Linux's heuristic: a single promise of more than there is will not be kept.
+fn check_promise(len: usize, prot: Prot) -> Result<()> {
+    let kept = !prot.write || len / PAGE <= unilith_mem_api::free_pages();
+    if kept { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// Says once that a promise could not be kept.
+fn out_of_memory() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        let text = b"unilith: out of memory: give the machine more of it (-m MIB)\n";
+        unilith_platform::console_write(unilith_platform::Stream::Err, text);
+    }
 }
 
 fn check(prot: Prot) -> Result<()> {

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use unilith_posix_abi::raw::general::{CLD_EXITED, CLD_KILLED, SIGCHLD};
 use unilith_posix_abi::{Errno, Result};
 use unilith_sched_api::{SpawnError, WaitQueue, wait_any, wake};
+use unilith_sync::Once;
 
 /// Processes that there can be at once, those included that nobody has asked for yet.
 pub const PROCESSES: usize = 64;
@@ -147,10 +148,13 @@ pub fn forget_process() {
 /// the last thread of the first process, with which the image ends.
 pub fn bury(status: Status) {
     let mut queues = Vec::new();
+    let memory;
     {
         let mut tasks = tasks();
         let index = tasks.current_index();
-        let pid = tasks.threads.remove(index).pid;
+        let thread = tasks.threads.remove(index);
+        let pid = thread.pid;
+        memory = thread.memory;
         let rest = tasks.threads.iter().any(|thread| thread.pid == pid);
         let Some(process) = tasks.process_of(pid) else { return };
         queues.push(process.changes.clone());
@@ -184,6 +188,7 @@ pub fn bury(status: Status) {
             }
         }
     }
+    end_memory(memory);
     queues.iter().for_each(|queue| queue.wake_all());
 }
 
@@ -224,6 +229,23 @@ impl Tasks {
 /// Whether a thread has this memory.
 pub fn memory_in_use(memory: u32) -> bool {
     tasks().uses(memory)
+}
+
+static MEMORY_END: Once<fn(u32)> = Once::new();
+
+/// Has `free` called for a memory that no thread has any more. For the one library that knows the
+/// areas.
+pub fn on_memory_end(free: fn(u32)) {
+    let _ = MEMORY_END.set(free);
+}
+
+/// Frees `memory` if no thread has it.
+pub fn end_memory(memory: u32) {
+    if !memory_in_use(memory)
+        && let Some(free) = MEMORY_END.get()
+    {
+        free(memory);
+    }
 }
 
 /// For execve(2): ends the other threads of the current process, and gives this one the number of

@@ -8,7 +8,6 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use unilith_posix_api::Registers;
 use unilith_sched_api::{ThreadId, WaitQueue, current};
 use unilith_sync::{Guard, Lock};
 
@@ -71,8 +70,6 @@ pub struct Thread {
     pub name: Option<[u8; 16]>,
     /// Its registered `struct rseq`, and the signature.
     pub rseq: Option<(usize, u32)>,
-    /// Its registers, while a call is made that needs them all.
-    pub frame: Option<Registers>,
 }
 
 impl Thread {
@@ -91,7 +88,6 @@ impl Thread {
             robust_list: 0,
             name: None,
             rseq: None,
-            frame: None,
         }
     }
 }
