@@ -7,10 +7,13 @@ mod platform;
 #[path = "../../task/tests/user/mod.rs"]
 mod user;
 
+const POLLERS: &[unilith_sched_api::Poller] = &[];
+unilith_sched_api::bind!(fake::Baton, []);
+
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 use unilith_posix_abi::raw::general as nr;
-use unilith_posix_abi::{Errno, Result, SyscallArgs};
+use unilith_posix_abi::{Errno, SyscallArgs};
 use unilith_posix_api::{copy_in, copy_out};
 use unilith_posix_futex as futex;
 use unilith_posix_task as task;
@@ -26,7 +29,7 @@ fn logged() -> Vec<u32> {
     std::mem::take(&mut LOG.lock().expect("not poisoned"))
 }
 
-fn call(args: [usize; 6]) -> Result<usize> {
+fn call(args: [usize; 6]) -> Result<usize, Errno> {
     let entry = futex::SYSCALLS.first().expect("futex");
     match (entry.handler)(&SyscallArgs { nr: nr::__NR_futex as usize, args }) {
         error @ -4095..=-1 => Err(Errno::from_number(-error as u16)),

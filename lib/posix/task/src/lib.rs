@@ -40,7 +40,8 @@ pub use send::{
 };
 pub use table::{INIT, Process, Thread, exists, owner, parent, pid, tid};
 pub use thread::{
-    AlternativeStack, blocked, set_action, set_blocked, with_process, with_thread, with_thread_of,
+    AlternativeStack, blocked, handles, set_action, set_blocked, with_process, with_thread,
+    with_thread_of,
 };
 pub use unilith_sched_api::{NEVER, WaitQueue};
 pub use wait::{interrupted, restore_mask, wait, wait_signal, with_mask};

@@ -27,6 +27,8 @@ pub struct Spawn {
     pub process: Option<u32>,
     /// As a process, it borrows its parent's memory, and its parent waits.
     pub vfork: bool,
+    /// As a process, it has no handlers (CLONE_CLEAR_SIGHAND).
+    pub no_handlers: bool,
     /// What is cleared when it ends.
     pub clear_tid: usize,
 }
@@ -59,7 +61,10 @@ pub fn spawn(what: &Spawn, run: impl FnOnce() + Send + 'static) -> Result<i32> {
     if let Some(exit_signal) = what.process {
         let (parent, from) = (process.pid, process.slot);
         let (group, session) = (process.group, process.session);
-        let actions = process.actions.clone();
+        let mut actions = process.actions.clone();
+        if what.no_handlers {
+            actions.iter_mut().for_each(|action| *action = action.after_exec());
+        }
         let used = |slot: &usize| tasks.processes.iter().any(|process| process.slot == *slot);
         let slot = (0..PROCESSES).find(|slot| !used(slot)).ok_or(Errno::EAGAIN)?;
         thread.pid = tid;

@@ -33,6 +33,13 @@ impl AlternativeStack {
     }
 }
 
+impl Thread {
+    /// Its number.
+    pub fn tid(&self) -> i32 {
+        self.tid
+    }
+}
+
 /// Uses what the table knows of the current thread.
 pub fn with_thread<T>(act: impl FnOnce(&mut Thread) -> T) -> T {
     act(tasks().thread())
@@ -48,6 +55,15 @@ pub fn with_process<T>(mut act: impl FnMut(i32, &mut Process) -> Option<T>) -> O
     let mut tasks = tasks();
     let mut living = tasks.processes.iter_mut().filter(|process| process.zombie.is_none());
     living.find_map(|process| act(process.pid, process))
+}
+
+/// Whether the current thread would call a function of the application for `signal` now.
+pub fn handles(signal: u32) -> bool {
+    let mut tasks = tasks();
+    let (process, thread) = tasks.current();
+    let action = process.actions.get((signal as usize).wrapping_sub(1));
+    thread.blocked & bit(signal) == 0
+        && action.is_some_and(|action| action.disposition(signal) == Disposition::Handle)
 }
 
 /// The signals that the current thread blocks.

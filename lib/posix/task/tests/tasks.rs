@@ -4,6 +4,9 @@
 mod fake;
 mod platform;
 
+const POLLERS: &[unilith_sched_api::Poller] = &[];
+unilith_sched_api::bind!(fake::Baton, []);
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use unilith_posix_abi::Errno;
@@ -56,7 +59,7 @@ fn end(status: Status) -> ! {
 }
 
 fn child(vfork: bool, run: impl FnOnce() + Send + 'static) -> i32 {
-    let what = Spawn { process: Some(17), vfork, clear_tid: 0 };
+    let what = Spawn { process: Some(17), vfork, ..Spawn::default() };
     task::spawn(&what, run).expect("room")
 }
 

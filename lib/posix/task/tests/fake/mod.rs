@@ -43,29 +43,37 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-impl State {
-    /// Lets the next one run that can.
-    fn switch(&mut self) {
-        if self.runnable.is_empty() {
-            let due = self.blocked.iter().min_by_key(|(_, deadline)| **deadline);
-            match due {
-                Some((&thread, &deadline)) if deadline != NEVER => {
-                    NOW.fetch_max(deadline, Relaxed);
-                    self.blocked.remove(&thread);
-                    self.runnable.push_back(thread);
-                }
-                _ => {
-                    eprintln!("nobody can run; blocked: {:?}", self.blocked);
-                    std::process::abort();
-                }
-            }
+/// Lets the next one run that can, after the pollers have done their work.
+fn switch() {
+    loop {
+        unilith_sched_api::poll();
+        let mut state = state();
+        if let Some(next) = state.runnable.pop_front() {
+            state.running = next;
+            TURN.notify_all();
+            return;
         }
-        self.running = self.runnable.pop_front().unwrap_or(0);
-        TURN.notify_all();
+        let deadline = state.blocked.values().min().copied().unwrap_or(NEVER);
+        drop(state);
+        let deadline =
+            crate::POLLERS.iter().fold(deadline, |earliest, poller| earliest.min((poller.arm)()));
+        let mut state = self::state();
+        if deadline == NEVER {
+            eprintln!("nobody can run; blocked: {:?}", state.blocked);
+            std::process::abort();
+        }
+        NOW.fetch_max(deadline, Relaxed);
+        let due: Vec<u32> =
+            state.blocked.iter().filter(|(_, at)| **at <= deadline).map(|(id, _)| *id).collect();
+        for thread in due {
+            state.blocked.remove(&thread);
+            state.runnable.push_back(thread);
+        }
     }
 }
 
-fn await_turn(mut state: MutexGuard<'static, State>, me: u32) {
+fn await_turn(me: u32) {
+    let mut state = state();
     while state.running != me {
         state = TURN.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
     }
@@ -81,15 +89,14 @@ impl Scheduler for Baton {
         state.runnable.push_back(me);
         std::thread::spawn(move || {
             ME.set(me);
-            await_turn(self::state(), me);
+            await_turn(me);
             let ended = catch_unwind(AssertUnwindSafe(entry));
             if ended.as_ref().is_err_and(|why| !why.is::<End>()) {
                 eprintln!("thread {me} panicked");
                 std::process::abort();
             }
-            let mut state = self::state();
-            state.ended.insert(me);
-            state.switch();
+            self::state().ended.insert(me);
+            switch();
         });
         Ok(ThreadId(me))
     }
@@ -99,11 +106,10 @@ impl Scheduler for Baton {
     }
 
     fn yield_now() {
-        let mut state = state();
         let me = ME.get();
-        state.runnable.push_back(me);
-        state.switch();
-        await_turn(state, me);
+        state().runnable.push_back(me);
+        switch();
+        await_turn(me);
     }
 
     fn exit_thread() -> ! {
@@ -121,8 +127,9 @@ impl Scheduler for Baton {
         } else {
             state.blocked.insert(me, deadline);
         }
-        state.switch();
-        await_turn(state, me);
+        drop(state);
+        switch();
+        await_turn(me);
     }
 
     fn wake(thread: ThreadId) {
@@ -134,5 +141,3 @@ impl Scheduler for Baton {
         }
     }
 }
-
-unilith_sched_api::bind!(Baton, []);

@@ -1,17 +1,38 @@
-//! An application's memory of one MiB, and a record of what its threads do.
+//! An application's memory of one MiB, and its threads: what is at an address of code is a function
+//! of the test.
 #![allow(dead_code)]
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
-use unilith_posix_api::{Fault, MapError, Prot, Registers, UserSpace};
+use unilith_posix_api::{Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace};
 
 pub const USER: Range<usize> = 0x1_0000..0x11_0000;
+/// Bytes of vector registers: x87, SSE, and a header.
+pub const VECTORS: usize = 576;
 
 static MEMORY: Mutex<[u8; 0x10_0000]> = Mutex::new([0; 0x10_0000]);
-/// What a thread does that enters the application.
-pub static PROGRAM: Mutex<Option<fn(Registers) -> !>> = Mutex::new(None);
-/// The vector state of every thread.
-pub static VECTOR: Mutex<[u8; 576]> = Mutex::new([0; 576]);
+/// Functions by address.
+pub static CODE: Mutex<BTreeMap<u64, fn()>> = Mutex::new(BTreeMap::new());
+
+thread_local! {
+    /// The registers of the thread.
+    pub static REGISTERS: RefCell<Registers> = RefCell::new(Registers::default());
+    /// Its vector registers.
+    pub static VECTOR: RefCell<[u8; VECTORS]> = const { RefCell::new([0; VECTORS]) };
+    /// Its thread pointer.
+    pub static POINTER: RefCell<usize> = const { RefCell::new(0x1234) };
+}
+
+/// Puts a function at an address.
+pub fn code(address: u64, run: fn()) {
+    CODE.lock().expect("not poisoned").insert(address, run);
+}
+
+pub fn function(address: u64) -> Option<fn()> {
+    CODE.lock().expect("not poisoned").get(&address).copied()
+}
 
 struct User;
 
@@ -27,9 +48,7 @@ impl UserSpace for User {
     fn range() -> Range<usize> {
         USER
     }
-    fn map(addr: usize, len: usize, _: Prot) -> Result<(), MapError> {
-        let range = inside(addr, len).map_err(|_| MapError::Invalid)?;
-        MEMORY.lock().expect("not poisoned")[range].fill(0);
+    fn map(_: usize, _: Prot, _: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError> {
         Ok(())
     }
     fn protect(_: usize, _: usize, _: Prot) -> Result<(), MapError> {
@@ -37,6 +56,12 @@ impl UserSpace for User {
     }
     fn unmap(_: usize, _: usize) -> Result<(), MapError> {
         Ok(())
+    }
+    fn relocate(_: usize, _: usize, _: usize) -> Result<(), MapError> {
+        Ok(())
+    }
+    fn is_mapped(addr: usize) -> bool {
+        USER.contains(&addr)
     }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         into.copy_from_slice(&MEMORY.lock().expect("not poisoned")[inside(from, into.len())?]);
@@ -47,38 +72,51 @@ impl UserSpace for User {
         Ok(())
     }
     fn set_thread_pointer(base: usize) -> bool {
+        POINTER.set(base);
         base < USER.end
     }
     fn thread_pointer() -> usize {
-        0x1234
+        POINTER.with_borrow(|pointer| *pointer)
     }
     fn hwcap() -> usize {
         0
     }
-    fn start(registers: &Registers, _: fn(&mut Registers)) -> ! {
-        Self::resume(registers)
+    fn prepare(_: &'static Handlers) {}
+    fn enter(registers: &Registers) -> ! {
+        REGISTERS.set(registers.clone());
+        function(registers.rip).expect("code")();
+        panic!("a thread fell off its code")
     }
-    fn resume(registers: &Registers) -> ! {
-        let program = *PROGRAM.lock().expect("not poisoned");
-        program.expect("a program")(*registers)
+    fn registers() -> Registers {
+        REGISTERS.with_borrow(Clone::clone)
     }
-    fn save_vector_state(area: &mut [u8]) -> usize {
-        let state = VECTOR.lock().expect("not poisoned");
-        if let Some(area) = area.get_mut(..state.len()) {
-            area.copy_from_slice(&*state);
-        }
-        state.len()
+    fn set_registers(registers: &Registers) {
+        REGISTERS.set(registers.clone());
     }
-    fn restore_vector_state(area: &[u8]) -> bool {
-        let mut state = VECTOR.lock().expect("not poisoned");
+    fn vectors_len() -> usize {
+        VECTORS
+    }
+    fn save_vectors(_: &Registers, area: &mut [u8]) -> bool {
+        let state = VECTOR.with_borrow(|state| *state);
+        area.get_mut(..VECTORS).is_some_and(|area| {
+            area.copy_from_slice(&state);
+            true
+        })
+    }
+    fn load_vectors(_: &mut Registers, area: &[u8]) -> bool {
         // MXCSR has reserved bits.
-        let valid = area.len() >= state.len() && area[26..28] == [0, 0];
-        if valid {
-            let len = state.len();
-            state.copy_from_slice(&area[..len]);
-        }
-        valid
+        let state: Option<&[u8; VECTORS]> = area.first_chunk();
+        let valid = state.filter(|state| state[26..28] == [0, 0]);
+        valid.is_some_and(|state| {
+            VECTOR.set(*state);
+            true
+        })
     }
+    fn new_thread() -> Option<ThreadState> {
+        None
+    }
+    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState, _: usize) {}
+    fn drop_thread(_: ThreadState) {}
 }
 
 unilith_posix_api::bind!(User);
