@@ -204,6 +204,48 @@ impl Mapper {
         }
         Ok(())
     }
+
+    /// Frees the page tables that `start..end` needed and below which nothing is mapped any more.
+    /// True if there were any: the caller flushes the whole TLB, which may have looked into them.
+    pub fn prune(&mut self, start: usize, end: usize, frames: &mut dyn Frames) -> bool {
+        let mut pruned = false;
+        // From the lowest level up: a table that stays keeps those above it.
+        for shift in [21, 30, 39] {
+            let span = 1 << shift;
+            let mut any = false;
+            for address in (start & !(span - 1)..end).step_by(span) {
+                any |= self.free_table(address, shift, frames);
+            }
+            if !any {
+                break;
+            }
+            pruned = true;
+        }
+        pruned
+    }
+
+    /// Frees the table that maps the `1 << shift` bytes around `address`, if it is empty.
+    fn free_table(&mut self, address: usize, shift: usize, frames: &mut dyn Frames) -> bool {
+        let mut table = self.root;
+        for level in [39, 30, 21] {
+            let index = address >> level & (ENTRIES - 1);
+            let entry = self.table(table)[index];
+            if entry & PRESENT == 0 {
+                return false;
+            }
+            let below = (entry & ADDRESS) as usize;
+            if level == shift {
+                let empty = self.table(below).iter().all(|&entry| entry == 0);
+                if empty {
+                    self.table(table)[index] = 0;
+                    frames.free(below);
+                }
+                return empty;
+            }
+            table = below;
+        }
+        false
+    }
 }
 
 fn bits(access: Option<u64>) -> u64 {
@@ -306,6 +348,31 @@ mod tests {
         assert_eq!(*space.entry(to, None).unwrap(), entry);
         assert!(space.is_mapped(to + 2 * PAGE) && !space.is_mapped(to + PAGE));
         assert_eq!(space.next(0, to), None);
+    }
+
+    #[test]
+    fn empty_tables_are_freed_and_others_stay() {
+        let mut frames = Host { left: 100, freed: Vec::new() };
+        let mut space = mapper(&mut frames);
+        let (here, there) = (5 * HUGE, 5 * HUGE + LARGE);
+        for address in [here, here + PAGE, there] {
+            assert_eq!(space.map(address, Some(0), &mut frames, &mut |_| {}), Ok(()));
+        }
+        let mut gone = 0;
+        let mut unmap = |space: &mut Mapper, at| space.unmap(at, at + PAGE, &mut |_, _| gone += 1);
+        assert!(!space.prune(here, there, &mut frames), "they are in use");
+        unmap(&mut space, here);
+        assert!(!space.prune(here, here + PAGE, &mut frames), "it is half in use");
+        unmap(&mut space, here + PAGE);
+        assert!(space.prune(here, here + PAGE, &mut frames));
+        assert_eq!(frames.freed.len(), 1, "their table");
+        assert!(space.is_mapped(there));
+        unmap(&mut space, there);
+        assert!(space.prune(here, there + PAGE, &mut frames));
+        assert_eq!(frames.freed.len(), 1 + 3, "all tables but the root");
+        assert!(!space.prune(0, 1 << 32, &mut frames));
+        assert_eq!(space.map(here, Some(0), &mut frames, &mut |_| {}), Ok(()));
+        assert_eq!(gone, 3);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
+use unilith_pvclock::Reading;
 use unilith_x86_64::cpu::{self, cycles};
 use unilith_x86_64::port;
 
@@ -51,51 +52,68 @@ static WALL: Shared<[u32; 4]> = Shared(UnsafeCell::new([0; 4]));
 /// Nanoseconds per cycle, as a 32.32 fixed-point number; 0: not known yet; [`KVM`]: ask KVM.
 static RATE: AtomicU64 = AtomicU64::new(0);
 const KVM: u64 = u64::MAX;
-/// Wall time at cycle counter 0 of this machine's life, nanoseconds since the epoch; 0: unknown.
+/// Nanoseconds from the Unix epoch to the moment when [`EPOCH_CYCLES`] was the cycle counter, or
+/// when KVM's clock began; 0: unknown.
 static EPOCH: AtomicU64 = AtomicU64::new(0);
+static EPOCH_CYCLES: AtomicU64 = AtomicU64::new(0);
 
 /// Nanoseconds since the first instruction (KVM: since the virtual machine started).
 pub fn monotonic_ns() -> u64 {
+    if uses_kvm() { kvm_reading().ns_at(cycles()) } else { ns_since(entry_cycles()) }
+}
+
+/// Nanoseconds since the Unix epoch. The first answer needs no rate, so the time that a file
+/// system is mounted at costs no calibration.
+pub fn realtime_ns() -> u64 {
+    let epoch = EPOCH.load(Ordering::Relaxed);
+    match (epoch, uses_kvm()) {
+        (0, true) => {
+            let epoch = kvm_wall_ns();
+            EPOCH.store(epoch, Ordering::Relaxed);
+            epoch + kvm_reading().ns_at(cycles())
+        }
+        (0, false) => {
+            let epoch = unilith_mc146818::seconds(&Cmos) * NS_PER_S;
+            EPOCH.store(epoch, Ordering::Relaxed);
+            EPOCH_CYCLES.store(cycles(), Ordering::Relaxed);
+            epoch
+        }
+        (epoch, true) => epoch + kvm_reading().ns_at(cycles()),
+        (epoch, false) => epoch + ns_since(EPOCH_CYCLES.load(Ordering::Relaxed)),
+    }
+}
+
+/// Nanoseconds since the cycle counter was `start`. Finds the rate at the first call.
+fn ns_since(start: u64) -> u64 {
+    let elapsed = cycles().wrapping_sub(start);
     let mut rate = RATE.load(Ordering::Relaxed);
     if rate == 0 {
-        rate = find_rate();
+        let hz = cpuid_hz().unwrap_or_else(measured_hz).max(1);
+        rate = (((NS_PER_S as u128) << 32) / u128::from(hz)) as u64;
         RATE.store(rate, Ordering::Relaxed);
     }
-    if rate == KVM {
-        return kvm_ns();
-    }
-    let elapsed = cycles().wrapping_sub(entry_cycles());
     ((u128::from(elapsed) * u128::from(rate)) >> 32) as u64
 }
 
-/// Nanoseconds since the Unix epoch.
-pub fn realtime_ns() -> u64 {
-    let since_boot = monotonic_ns();
-    let mut epoch = EPOCH.load(Ordering::Relaxed);
-    if epoch == 0 {
-        epoch = if RATE.load(Ordering::Relaxed) == KVM {
-            kvm_wall_ns()
-        } else {
-            (unilith_mc146818::seconds(&Cmos) * NS_PER_S).saturating_sub(since_boot)
-        };
-        EPOCH.store(epoch, Ordering::Relaxed);
+/// Whether KVM offers its clock, which is started then.
+fn uses_kvm() -> bool {
+    match RATE.load(Ordering::Relaxed) {
+        KVM => return true,
+        0 => {}
+        _ => return false,
     }
-    epoch + since_boot
-}
-
-fn find_rate() -> u64 {
     let hypervisor = cpu::cpuid(0x4000_0000, 0);
     let is_kvm =
         [hypervisor.ebx, hypervisor.ecx, hypervisor.edx] == [0x4b4d_564b, 0x564b_4d56, 0x0000_004d]; // "KVMKVMKVM"
-    if is_kvm && cpu::cpuid(0x4000_0001, 0).eax & KVM_CLOCKSOURCE2 != 0 {
+    let offered = is_kvm && cpu::cpuid(0x4000_0001, 0).eax & KVM_CLOCKSOURCE2 != 0;
+    if offered {
         const ENABLE: u64 = 1;
         let physical = PVCLOCK.0.get() as usize - KERNEL_BASE;
         // SAFETY: the MSR exists, and the structure is the hypervisor's to write from now on.
         unsafe { cpu::write_msr(KVM_SYSTEM_TIME, physical as u64 | ENABLE) };
-        return KVM;
+        RATE.store(KVM, Ordering::Relaxed);
     }
-    let hz = cpuid_hz().unwrap_or_else(measured_hz).max(1);
-    (((NS_PER_S as u128) << 32) / u128::from(hz)) as u64
+    offered
 }
 
 /// The counter's rate from CPUID leaf 0x15 (SDM volume 2A, CPUID).
@@ -174,23 +192,14 @@ pub fn together<T>(now: impl Fn() -> u64, other: impl Fn() -> T) -> (u64, T) {
     (best.1, best.2)
 }
 
-/// What KVM's clock says: at `stamp` cycles it was `time` nanoseconds, and from there on a cycle
-/// takes 2^`shift` * `mul` / 2^32 nanoseconds.
-struct KvmReading {
-    stamp: u64,
-    time: u64,
-    mul: u32,
-    shift: i8,
-}
-
-fn kvm_reading() -> KvmReading {
+fn kvm_reading() -> Reading {
     let clock = PVCLOCK.0.get();
     loop {
         // SAFETY: the hypervisor writes this structure and makes `version` odd meanwhile.
         let (before, reading, after) = unsafe {
             let before = (&raw const (*clock).version).read_volatile();
             fence(Ordering::Acquire);
-            let reading = KvmReading {
+            let reading = Reading {
                 stamp: (&raw const (*clock).tsc_timestamp).read_volatile(),
                 time: (&raw const (*clock).system_time).read_volatile(),
                 mul: (&raw const (*clock).tsc_to_system_mul).read_volatile(),
@@ -207,28 +216,15 @@ fn kvm_reading() -> KvmReading {
     }
 }
 
-fn kvm_ns() -> u64 {
-    let KvmReading { stamp, time, mul, shift } = kvm_reading();
-    let delta = cycles().wrapping_sub(stamp);
-    let distance = u32::from(shift.unsigned_abs()).min(63);
-    let delta = if shift >= 0 { delta << distance } else { delta >> distance };
-    time.wrapping_add(((u128::from(delta) * u128::from(mul)) >> 32) as u64)
-}
-
 /// The value of the time-stamp counter at which [`monotonic_ns`] will have reached `ns`. The clock
 /// has been asked before.
 pub fn cycles_at(ns: u64) -> u64 {
     let rate = RATE.load(Ordering::Relaxed);
-    let (from, cycles) = if rate == KVM {
-        let KvmReading { stamp, time, mul, shift } = kvm_reading();
-        let delta = (u128::from(ns.saturating_sub(time)) << 32) / u128::from(mul.max(1));
-        let distance = u32::from(shift.unsigned_abs()).min(31);
-        (stamp, if shift >= 0 { delta >> distance } else { delta << distance })
-    } else {
-        (entry_cycles(), (u128::from(ns) << 32) / u128::from(rate.max(1)))
-    };
-    // One more: the divisions round down.
-    from.saturating_add(u64::try_from(cycles).unwrap_or(u64::MAX)).saturating_add(1)
+    if rate == KVM {
+        return kvm_reading().cycles_at(ns);
+    }
+    let cycles = (u128::from(ns) << 32).div_ceil(u128::from(rate.max(1)));
+    entry_cycles().saturating_add(u64::try_from(cycles).unwrap_or(u64::MAX))
 }
 
 fn kvm_wall_ns() -> u64 {

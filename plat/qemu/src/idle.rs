@@ -107,7 +107,7 @@ fn start_timer(apic: &LocalApic) -> u64 {
     apic.count_down(u32::MAX);
     let read = || together(clock::monotonic_ns, || apic.ticks_left());
     let (started, first) = read();
-    while clock::monotonic_ns() - started < MEASURE_NS {
+    while clock::monotonic_ns().saturating_sub(started) < MEASURE_NS {
         core::hint::spin_loop();
     }
     let (ended, last) = read();
@@ -117,7 +117,7 @@ fn start_timer(apic: &LocalApic) -> u64 {
     if ticks == 0 {
         return BROKEN;
     }
-    (u64::from(ticks) << 32) / (ended - started)
+    (u64::from(ticks) << 32) / ended.saturating_sub(started).max(1)
 }
 
 /// The rate of the time-stamp counter, measured for a millisecond against the local APIC's timer,

@@ -101,10 +101,16 @@ impl UserSpace for QemuUser {
     }
 
     fn unmap(addr: usize, len: usize) -> Result<(), MapError> {
-        mapper().unmap(addr, end(addr, len)?, &mut |page, frame| {
+        let end = end(addr, len)?;
+        let mut mapper = mapper();
+        mapper.unmap(addr, end, &mut |page, frame| {
             flush(page);
             Pages.free(frame);
         });
+        if mapper.prune(addr, end, &mut Pages) {
+            // SAFETY: ring 0.
+            unsafe { cpu::flush_tlb() };
+        }
         Ok(())
     }
 

@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 /// Exit status of a run that was ended because it took too long, as `timeout(1)` has it.
 pub const TIMED_OUT: u8 = 124;
 
-/// Input is held back until the guest has said something, or for this long.
-const SILENCE: Duration = Duration::from_millis(100);
-
 /// Where the guest's input comes from.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -126,8 +123,11 @@ fn run_framed(
     let (speaks, spoken) = mpsc::channel();
     if let Some(mut to_guest) = child.stdin.take() {
         thread::spawn(move || {
-            // A guest empties its UART when it starts it: what came before is lost.
-            let _ = spoken.recv_timeout(SILENCE);
+            // A guest empties its UART when it starts its console, and then speaks: what came
+            // before would be lost. One that ends without a word needs no input.
+            if spoken.recv().is_err() {
+                return;
+            }
             // A guest that has ended closes the pipe: nothing is wrong then.
             let _ = send_input(input, &mut to_guest);
             // Kept open: for some monitors a closed input means the end.

@@ -120,6 +120,9 @@ fn files() {
     copy_out(b"ab", PAD).expect("mapped");
     assert_eq!(call(nr::__NR_write, [append, PAD, 2]), Ok(2));
     assert_eq!(call(nr::__NR_lseek, [append, 0, 1]), Ok(12));
+    assert_eq!(call(nr::__NR_pwrite64, [append, PAD, 1, 0]), Ok(1));
+    assert_eq!(call(nr::__NR_pread64, [fd, PAD + 0x100, 9, 11]), Ok(2));
+    assert_eq!(call(nr::__NR_ftruncate, [fd, 12]), Ok(0));
     // Scattered.
     let vector = [PAD + 0x200, 3, PAD + 0x300, 0, PAD + 0x400, 100].map(usize::to_ne_bytes);
     copy_out(&vector.concat(), PAD).expect("mapped");
@@ -173,11 +176,17 @@ fn descriptors() {
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD, PAD + 0x10]), Ok(0));
     assert_eq!(bytes(PAD + 0x10, 8), 1024u64.to_ne_bytes());
     assert_eq!((call(nr::__NR_dup, [1]), call(nr::__NR_dup, [1])), (Ok(3), Err(Errno::EMFILE)));
+    let empty = RDWR_CREATE | nr::O_TRUNC as usize;
+    assert_eq!(call(nr::__NR_open, [path("/f"), empty, 0]), Err(Errno::EMFILE));
+    assert_eq!(call(nr::__NR_open, [path("/new"), empty, 0]), Err(Errno::EMFILE));
+    assert_eq!(call(nr::__NR_stat, [path("/f"), PAD + 0x100]), Ok(0));
+    assert_eq!(bytes(PAD + 0x130, 8), 12u64.to_ne_bytes());
+    assert_eq!(call(nr::__NR_stat, [path("/new"), PAD + 0x100]), Err(Errno::ENOENT));
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD + 0x10, 0]), Ok(0));
     assert_eq!(call(nr::__NR_prlimit64, [0, nr::RLIMIT_AS as usize, PAD, 0]), Err(Errno::EPERM));
     assert_eq!(call(nr::__NR_close, [3]), Ok(0));
     assert_eq!(call(nr::__NR_getrlimit, [nr::RLIMIT_STACK as usize, PAD]), Ok(0));
-    assert_eq!(bytes(PAD, 8), (256u64 << 10).to_ne_bytes()); // as much as is mapped
+    assert_eq!(bytes(PAD, 8), (8u64 << 20).to_ne_bytes()); // as much as is mapped
     // One descriptor that is open and one that is not.
     copy_out(&[1, 0, 0, 0, 5, 0, 9, 9, 50, 0, 0, 0, 1, 0, 9, 9], PAD).expect("mapped");
     assert_eq!(call(nr::__NR_poll, [PAD, 2, usize::MAX]), Ok(2));
@@ -240,6 +249,8 @@ fn memory() {
     let map = |addr, len, prot, flags| call(nr::__NR_mmap, [addr, len, prot, flags, none, 0]);
     let before = fake::mapped_pages();
     let at = map(0, 0x3001, 3, anonymous).expect("room");
+    assert_eq!(fake::mapped_pages(), before, "nothing has been touched");
+    copy_out(&[0; 0x4000], at).expect("mapped");
     assert_eq!(fake::mapped_pages(), before + 4);
     assert_eq!(map(0, 0x1000, 7, anonymous), Err(Errno::EACCES));
     assert_eq!(call(nr::__NR_mprotect, [at, 0x1000, 7]), Err(Errno::EACCES));
@@ -279,6 +290,8 @@ fn memory() {
     let reserved = map(0, 0x100_0000, 0, anonymous).expect("room");
     assert_eq!(fake::mapped_pages(), before);
     assert_eq!(call(nr::__NR_mprotect, [reserved + 0x1000, 0x1000, 3]), Ok(0));
+    assert!(copy_out(&[1], reserved).is_err());
+    copy_out(&[1], reserved + 0x1000).expect("accessible");
     assert_eq!(fake::mapped_pages(), before + 1);
     assert_eq!(call(nr::__NR_munmap, [reserved, 0x100_0000]), Ok(0));
     assert_eq!(fake::mapped_pages(), before);
@@ -292,7 +305,9 @@ fn memory() {
     assert_eq!(call(nr::__NR_mmap, [0, 1, 1, private, fd, 1]), Err(Errno::EINVAL));
     assert_eq!(call(nr::__NR_mmap, [0, 1, 1, private, 99, 0]), Err(Errno::EBADF));
     assert_eq!(call(nr::__NR_mmap, [0, 1, 1, private, 0, 0]), Err(Errno::ENODEV));
-    assert_eq!(call(nr::__NR_madvise, [at, 0x2000, 4]), Err(Errno::EINVAL));
+    copy_out(b"changed", at).expect("writable");
+    assert_eq!(call(nr::__NR_madvise, [at, 0x2000, 4]), Ok(0));
+    assert_eq!(bytes(at, 3), b"012", "the file again");
     assert_eq!(call(nr::__NR_munmap, [at, 0x2000]), Ok(0));
     assert_eq!(call(nr::__NR_close, [fd]), Ok(0));
     // The heap.
@@ -353,6 +368,8 @@ fn process() {
 }
 
 fn missing() {
+    let above = nr::__NR_getpid as usize | 1 << 32;
+    assert_eq!(SYSCALLS.call(&SyscallArgs { nr: above, args: [0; 6] }), 1);
     fake::OUTPUT.lock().expect("not poisoned").clear();
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));

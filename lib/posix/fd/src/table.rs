@@ -78,13 +78,21 @@ impl Table {
         Ok((Fd(index as i32), old))
     }
 
-    fn put_lowest(&mut self, from: usize, slot: Slot) -> Result<Fd> {
+    /// The lowest free number from `from` on.
+    fn lowest(&self, from: usize) -> Result<usize> {
         let taken = self.slots.iter().skip(from).take_while(|slot| slot.is_some()).count();
-        if from + taken >= self.limit {
-            return Err(Errno::EMFILE);
-        }
-        Ok(self.put(from + taken, slot)?.0)
+        if from + taken < self.limit { Ok(from + taken) } else { Err(Errno::EMFILE) }
     }
+
+    fn put_lowest(&mut self, from: usize, slot: Slot) -> Result<Fd> {
+        let index = self.lowest(from)?;
+        Ok(self.put(index, slot)?.0)
+    }
+}
+
+/// EMFILE if [`open`] would say that: for who would change something before.
+pub fn check_room() -> Result<()> {
+    table().lowest(0).map(drop)
 }
 
 /// Gives `file` the lowest free number; `flags` as in open(2). EMFILE if there is none.

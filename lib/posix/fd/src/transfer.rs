@@ -120,6 +120,16 @@ fn positioned(open: &Description, offset: i64) -> Result<u64> {
     u64::try_from(offset).map_err(|_| Errno::EINVAL)
 }
 
+/// Where pwrite(2) writes: with O_APPEND to the end, whatever the position (its page calls that a
+/// bug of Linux, but programs have been written on it).
+fn writing_position(open: &Description, offset: i64) -> Result<u64> {
+    let offset = positioned(open, offset)?;
+    if open.flags() & general::O_APPEND == 0 {
+        return Ok(offset);
+    }
+    Ok(open.file().metadata()?.size)
+}
+
 syscall! {
     /// read(2): up to `count` bytes from the offset on.
     pub fn read[__NR_read](fd: Fd, buf: UserPtr, count: usize) -> Result<usize> {
@@ -177,7 +187,7 @@ syscall! {
         position: i64,
     ) -> Result<usize> {
         let open = table::get(fd)?;
-        write_at(&open, positioned(&open, position)?, buf, count)
+        write_at(&open, writing_position(&open, position)?, buf, count)
     }
 }
 
@@ -208,7 +218,7 @@ syscall! {
     ) -> Result<usize> {
         let _ = high;
         let open = table::get(fd)?;
-        let offset = positioned(&open, position)?;
+        let offset = writing_position(&open, position)?;
         vectored(&open, offset, &IoVec::read_array(iov, count)?, write_at)
     }
 }

@@ -3,9 +3,9 @@
 use alloc::sync::Arc;
 use unilith_fs_api::{FileType, MemorySource};
 use unilith_posix_abi::raw::general::{
-    MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_HUGETLB, MAP_POPULATE,
-    MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MREMAP_FIXED, MREMAP_MAYMOVE,
-    PROT_EXEC, PROT_READ, PROT_WRITE,
+    MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_HUGETLB, MAP_NORESERVE,
+    MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MREMAP_FIXED,
+    MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
 };
 use unilith_posix_abi::{Errno, Fd, Result, syscall};
 use unilith_posix_api::{Access, Prot};
@@ -78,6 +78,9 @@ syscall! {
             _ if flags & MAP_32BIT != 0 => Place::Below(LOW),
             _ => Place::Anywhere(addr),
         };
+        if flags & MAP_NORESERVE == 0 {
+            unilith_space::check_promise(len, prot)?;
+        }
         let finish = |addr| {
             if flags & MAP_POPULATE != 0 && prot.read {
                 // As on Linux a failure is not told.

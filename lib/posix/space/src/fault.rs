@@ -53,10 +53,7 @@ fn fill(area: &Area, page: usize, most: usize, into: &mut dyn FnMut(usize, &mut 
     while at < end && (at == page || !is_mapped(at)) {
         match map(at, area.prot, &mut |bytes| into(at, bytes)) {
             Ok(()) => at += PAGE,
-            Err(MapError::NoMemory) if at == page => {
-                crate::out_of_memory();
-                return false;
-            }
+            Err(MapError::NoMemory) if at == page => crate::out_of_memory(),
             Err(_) => break,
         }
     }

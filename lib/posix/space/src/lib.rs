@@ -26,7 +26,6 @@ pub use object::{Mapping, Object};
 
 use alloc::vec::Vec;
 use areas::Areas;
-use core::sync::atomic::{AtomicBool, Ordering};
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_api::Prot;
 use unilith_posix_task::own_memory;
@@ -86,8 +85,8 @@ pub fn round_up(len: usize) -> Result<usize> {
 ///
 /// # Errors
 /// EACCES for something writable and executable, or writable and shared; EINVAL for an address
-/// that is not page-aligned or a length of 0; ENOMEM if there is no room, or for more than all
-/// memory that is free, if it is to be written; EEXIST for [`Place::Exactly`].
+/// that is not page-aligned or a length of 0; ENOMEM if there is no room; EEXIST for
+/// [`Place::Exactly`].
 pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize> {
     check(prot)?;
     if len == 0 {
@@ -97,7 +96,6 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
         return Err(Errno::EACCES);
     }
     let len = round_up(len)?;
-    check_promise(len, prot)?;
     let range = unilith_posix_api::range();
     let owner = own_memory();
     let mut removed = Vec::new();
@@ -253,19 +251,19 @@ fn release(memory: u32) {
     drop(removed);
 }
 
-/// Linux's heuristic: a single promise of more than there is will not be kept.
-fn check_promise(len: usize, prot: Prot) -> Result<()> {
+/// Linux's heuristic: a single promise of more than all memory that is free will not be kept.
+/// ENOMEM then.
+pub fn check_promise(len: usize, prot: Prot) -> Result<()> {
     let kept = !prot.write || len / PAGE <= unilith_mem_api::free_pages();
     if kept { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
-/// Says once that a promise could not be kept.
-fn out_of_memory() {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if !SAID.swap(true, Ordering::Relaxed) {
-        let text = b"unilith: out of memory: give the machine more of it (-m MIB)\n";
-        unilith_platform::console_write(unilith_platform::Stream::Err, text);
-    }
+/// A promise cannot be kept: ends the image, as Linux ends a process (SIGKILL).
+fn out_of_memory() -> ! {
+    const KILLED: u8 = 128 + 9;
+    let text = b"unilith: out of memory: the application wrote to more than there is; give the machine more (-m)\n";
+    unilith_platform::console_write(unilith_platform::Stream::Err, text);
+    unilith_exit::exit(KILLED)
 }
 
 fn check(prot: Prot) -> Result<()> {
