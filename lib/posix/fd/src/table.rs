@@ -92,7 +92,7 @@ impl Table {
 
 /// EMFILE if [`open`] would say that: for who would change something before.
 pub fn check_room() -> Result<()> {
-    table().lowest(0).map(drop)
+    with(|table| table.lowest(0).map(drop))
 }
 
 /// Gives `file` the lowest free number; `flags` as in open(2). EMFILE if there is none.

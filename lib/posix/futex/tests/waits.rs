@@ -7,7 +7,6 @@ mod platform;
 #[path = "../../task/tests/user/mod.rs"]
 mod user;
 
-const POLLERS: &[unilith_sched_api::Poller] = &[];
 unilith_sched_api::bind!(fake::Baton, []);
 
 use std::sync::Mutex;

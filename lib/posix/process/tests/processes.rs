@@ -15,7 +15,6 @@ use unilith_posix_abi::raw::general as nr;
 use unilith_posix_api::{Access, Trap};
 use user::{VECTOR, code};
 
-const POLLERS: &[unilith_sched_api::Poller] = &[unilith_posix_process::POLLER];
 unilith_sched_api::bind!(fake::Baton, [unilith_posix_process::POLLER]);
 
 struct NoPages;

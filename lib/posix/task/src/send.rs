@@ -184,6 +184,10 @@ pub fn next_delivery() -> Option<Delivery> {
     let mut tasks = tasks();
     let (process, thread) = tasks.current();
     let due = due(process, thread);
+    // What is not blocked any more and means nothing is forgotten.
+    let forgotten = !thread.blocked & !due;
+    process.pending.discard(forgotten);
+    thread.pending.discard(forgotten);
     // What came to the thread itself may be about the instruction that it is at.
     let info = thread.pending.take(due).or_else(|| process.pending.take(due))?;
     let signal = info.signal();

@@ -4,7 +4,6 @@
 mod fake;
 mod platform;
 
-const POLLERS: &[unilith_sched_api::Poller] = &[];
 unilith_sched_api::bind!(fake::Baton, []);
 
 use std::sync::Mutex;

@@ -4,6 +4,9 @@
 //! the libraries' own state is the process's, so each test file uses one test, or a lock.
 #![allow(dead_code)]
 
+#[path = "../../../task/tests/fake/mod.rs"]
+pub mod scheduler;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -34,8 +37,7 @@ impl Platform for Fake {
         len
     }
     fn monotonic_ns() -> u64 {
-        static NOW: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        NOW.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed)
+        scheduler::NOW.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed)
     }
     fn realtime_ns() -> u64 {
         1_700_000_000_123_456_789
@@ -60,7 +62,9 @@ impl Platform for Fake {
     }
     fn event(_: Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
+    fn idle(until: u64) {
+        scheduler::idle(until);
+    }
 
     fn exit(status: u8) -> ! {
         panic!("exit {status}")
@@ -68,6 +72,7 @@ impl Platform for Fake {
 }
 
 unilith_platform::bind!(Fake);
+unilith_sched_api::bind!(scheduler::Baton, [unilith_posix_process::POLLER]);
 
 struct NoPages;
 

@@ -55,16 +55,10 @@ fn switch() {
         }
         let deadline = state.blocked.values().min().copied().unwrap_or(NEVER);
         drop(state);
-        let deadline =
-            crate::POLLERS.iter().fold(deadline, |earliest, poller| earliest.min((poller.arm)()));
-        let mut state = self::state();
-        if deadline == NEVER {
-            eprintln!("nobody can run; blocked: {:?}", state.blocked);
-            std::process::abort();
-        }
-        NOW.fetch_max(deadline, Relaxed);
-        let due: Vec<u32> =
-            state.blocked.iter().filter(|(_, at)| **at <= deadline).map(|(id, _)| *id).collect();
+        unilith_sched_api::idle(deadline);
+        let (mut state, now) = (self::state(), NOW.load(Relaxed));
+        let blocked = state.blocked.iter();
+        let due: Vec<u32> = blocked.filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
         for thread in due {
             state.blocked.remove(&thread);
             state.runnable.push_back(thread);
@@ -77,6 +71,15 @@ fn await_turn(me: u32) {
     while state.running != me {
         state = TURN.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
     }
+}
+
+/// What the processor does that has nothing to do: the clock moves on.
+pub fn idle(until: u64) {
+    if until == NEVER {
+        eprintln!("nobody can run; blocked: {:?}", state().blocked);
+        std::process::abort();
+    }
+    NOW.fetch_max(until, Relaxed);
 }
 
 pub struct Baton;

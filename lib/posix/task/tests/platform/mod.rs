@@ -38,7 +38,9 @@ impl Platform for Clock {
     }
     fn event(_: Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
+    fn idle(until: u64) {
+        crate::fake::idle(until);
+    }
     fn exit(status: u8) -> ! {
         panic!("exit {status}")
     }
