@@ -19,6 +19,7 @@ mod stat;
 mod statfs;
 
 pub use node_file::NodeFile;
+pub use place::{Place, node_at, working};
 
 /// The calls themselves.
 pub mod calls {

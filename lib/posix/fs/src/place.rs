@@ -49,7 +49,9 @@ pub fn node_of(fd: Fd) -> Result<NodeRef> {
 
 /// A path and where it starts.
 pub struct Place {
+    /// Where it starts.
     pub start: NodeRef,
+    /// The path.
     pub path: Vec<u8>,
 }
 
