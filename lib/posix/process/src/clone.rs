@@ -104,7 +104,6 @@ impl Request {
             clear_tid: if self.has(CLONE_CHILD_CLEARTID) { self.child_tid.0 } else { 0 },
         };
         let tid = task::spawn(&what, move || {
-            unilith_posix_api::set_thread_pointer(tls);
             if self.has(CLONE_CHILD_SETTID) {
                 // As on Linux, nobody learns of a bad address.
                 let _ = self.child_tid.copy_out(&task::tid().to_ne_bytes());
@@ -112,6 +111,8 @@ impl Request {
             if task::must_end() {
                 exit_thread(task::ending().unwrap_or(Status::Exited(0)));
             }
+            // Last, as it is the application's only when the thread is in there.
+            unilith_posix_api::set_thread_pointer(tls);
             unilith_posix_api::enter(&registers)
         })?;
         if self.has(CLONE_PARENT_SETTID) {

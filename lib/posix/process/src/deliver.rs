@@ -132,7 +132,7 @@ fn enter_handler(r: &mut Registers, info: &Info, action: &Action, mask: u64) -> 
 }
 
 /// The vector registers that a program starts with: all zero, and no exceptions.
-pub(crate) fn initial_vectors() -> Result<Vec<u8>> {
+fn initial_vectors() -> Result<Vec<u8>> {
     let mut area = buffer(unilith_posix_api::vectors_len())?;
     for (offset, value) in [(FCW, 0x37fu32), (MXCSR, 0x1f80)] {
         if let Some(field) = area.get_mut(offset..offset + 4) {
@@ -140,6 +140,19 @@ pub(crate) fn initial_vectors() -> Result<Vec<u8>> {
         }
     }
     Ok(area)
+}
+
+/// Has the current thread, which is in a system call, go on with these registers as a new program
+/// does: the initial vector registers, and no thread pointer.
+pub fn start_program(mut registers: Registers) {
+    registers.orig_rax = u64::MAX;
+    registers.rflags = 2; // the bit that is always one
+    if let Ok(area) = initial_vectors() {
+        // Without memory for it the program starts with what its predecessor left.
+        unilith_posix_api::load_vectors(&mut registers, &area);
+    }
+    unilith_posix_api::set_thread_pointer(0);
+    unilith_posix_api::set_registers(&registers);
 }
 
 /// Reads the frame that the current thread's stack pointer is at, and takes it over.

@@ -26,7 +26,7 @@ mod thread;
 mod timer;
 
 #[cfg(target_arch = "x86_64")]
-pub use deliver::{leave, trap};
+pub use deliver::{leave, start_program, trap};
 pub use end::{exit_process, exit_thread};
 pub use random::random;
 pub use timer::POLLER;

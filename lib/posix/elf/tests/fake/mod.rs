@@ -96,6 +96,8 @@ const MOST: usize = 16 * 1024;
 static MEMORY: Mutex<Pages> = Mutex::new(BTreeMap::new());
 
 thread_local! {
+    /// The registers of the thread's system call.
+    pub static REGISTERS: RefCell<Registers> = RefCell::new(Registers::default());
     /// Where the program was started, and with which stack.
     pub static STARTED: RefCell<Option<(usize, usize)>> = const { RefCell::new(None) };
 }
@@ -227,9 +229,11 @@ impl UserSpace for User {
         panic!("started")
     }
     fn registers() -> Registers {
-        Registers::default()
+        REGISTERS.with_borrow(Clone::clone)
     }
-    fn set_registers(_: &Registers) {}
+    fn set_registers(registers: &Registers) {
+        REGISTERS.set(registers.clone());
+    }
     fn vectors_len() -> usize {
         0
     }
