@@ -64,13 +64,24 @@ pub fn clock_ns(clock: u32) -> u64 {
 pub fn idle(deadline: u64) {
     const LONGEST_NS: u64 = 100_000_000;
     let left = deadline.saturating_sub(clock_ns(abi::CLOCK_MONOTONIC)).min(LONGEST_NS);
-    let mut input = abi::pollfd { fd: 0, events: abi::POLLIN as i16, revents: 0 };
-    let time = [0i64, left as i64];
+    wait_readable(0, left);
+}
+
+/// Whether a read gives something, or the end, without waiting.
+pub fn readable(descriptor: i32) -> bool {
+    wait_readable(descriptor, 0)
+}
+
+/// Waits for at most `ns` nanoseconds, less than a second, until a read would not wait.
+fn wait_readable(descriptor: i32, ns: u64) -> bool {
+    let mut input = abi::pollfd { fd: descriptor, events: abi::POLLIN as i16, revents: 0 };
+    let time = [0i64, ns as i64];
     // SAFETY: one pollfd, and a timespec of two 64-bit numbers; no signal mask.
-    unsafe {
+    let ready = unsafe {
         let (input, time) = ((&raw mut input) as usize, (&raw const time) as usize);
         call(abi::__NR_ppoll, [input, 1, time, 0, 0, 0])
     };
+    ready > 0
 }
 
 /// Fills `buf` from the host's random number generator.

@@ -31,6 +31,10 @@ impl Platform for Linux {
         host::read(0, buf)
     }
 
+    fn console_ready() -> bool {
+        host::readable(0)
+    }
+
     fn monotonic_ns() -> u64 {
         host::clock_ns(linux_raw_sys::general::CLOCK_MONOTONIC)
     }

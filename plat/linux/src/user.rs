@@ -334,11 +334,11 @@ impl UserSpace for LinuxUser {
     }
 
     /// One thread: the host's signal stack, on which system calls run, is only one.
-    fn new_thread() -> Option<ThreadState> {
+    fn new_thread(_: usize) -> Option<ThreadState> {
         None
     }
 
-    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState, _: usize) {}
+    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState) {}
 
     fn drop_thread(_: ThreadState) {}
 }

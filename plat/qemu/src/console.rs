@@ -74,6 +74,12 @@ pub fn write(stream: Stream, bytes: &[u8]) {
     }
 }
 
+/// Whether [`read`] has something to give.
+pub fn ready() -> bool {
+    framed(); // has the port set up
+    INPUT_ENDED.load(Ordering::Relaxed) || UART.has_received()
+}
+
 /// Reads at least one byte, or none at the end of the input.
 pub fn read(buf: &mut [u8]) -> usize {
     let framed = framed();

@@ -2,6 +2,7 @@
 
 use crate::{memory, user};
 use core::fmt::{self, Write};
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use unilith_platform::{Event, Stream};
 use unilith_x86_64::backtrace::{Interrupted, frame_pointer, walk, walk_interrupted};
@@ -26,8 +27,18 @@ impl Write for Console {
 
 /// The return addresses of the caller's frames.
 pub fn backtrace(visit: &mut dyn FnMut(usize)) {
-    // SAFETY: the boot stack is mapped.
-    unsafe { walk(frame_pointer(), memory::stack(), DEPTH, visit) };
+    let rbp = frame_pointer();
+    // SAFETY: both stacks are mapped.
+    unsafe { walk(rbp, stack_of(rbp), DEPTH, visit) };
+}
+
+/// The stack that `at` is on: the boot stack, or from there on to the end of another thread's.
+fn stack_of(at: usize) -> Range<usize> {
+    /// More than any thread's stack.
+    const REACH: usize = 1 << 20;
+    let boot = memory::stack();
+    let end = border::kernel_stack();
+    if !boot.contains(&at) && at < end && end - at < REACH { at..end } else { boot }
 }
 
 /// Every exception of the kernel ends here.
@@ -54,8 +65,8 @@ pub fn on_trap(frame: &mut Frame) {
         crate::console::event(Event::Frame(pc));
     };
     let at = Interrupted { rip: f.rip as usize, rsp: f.rsp as usize, rbp: f.rbp as usize };
-    // SAFETY: the boot stack is mapped.
-    unsafe { walk_interrupted(at, memory::text(), memory::stack(), DEPTH, &mut show) };
+    // SAFETY: both stacks are mapped.
+    unsafe { walk_interrupted(at, memory::text(), stack_of(at.rsp), DEPTH, &mut show) };
     end(CRASHED)
 }
 

@@ -50,6 +50,10 @@ impl Platform for Qemu {
         console::read(buf)
     }
 
+    fn console_ready() -> bool {
+        console::ready()
+    }
+
     fn monotonic_ns() -> u64 {
         clock::monotonic_ns()
     }

@@ -210,14 +210,15 @@ impl UserSpace for QemuUser {
         })
     }
 
-    fn new_thread() -> Option<ThreadState> {
+    fn new_thread(stack_end: usize) -> Option<ThreadState> {
         let page = unilith_mem_api::allocate(VECTOR_PAGES)?;
         // SAFETY: fresh pages, ours alone.
         unsafe { page.write_bytes(0, VECTOR_PAGES * PAGE) };
-        Some(ThreadState { entered: false, thread_pointer: 0, vector: Some(page) })
+        Some(ThreadState { stack_end, vector: Some(page), ..ThreadState::default() })
     }
 
-    fn switch_thread(from: &mut ThreadState, to: &mut ThreadState, stack_end: usize) {
+    fn switch_thread(from: &mut ThreadState, to: &mut ThreadState) {
+        from.stack_end = border::kernel_stack();
         if ENTERED.load(Ordering::Relaxed) {
             from.entered = true;
             from.thread_pointer = Self::thread_pointer();
@@ -233,7 +234,7 @@ impl UserSpace for QemuUser {
             }
         }
         // SAFETY: the scheduler says where the stack of the thread ends that runs from now on.
-        unsafe { border::set_kernel_stack(stack_end) };
+        unsafe { border::set_kernel_stack(to.stack_end) };
     }
 
     fn drop_thread(state: ThreadState) {
@@ -261,7 +262,7 @@ fn area_of(state: &mut ThreadState) -> Option<vector::Area<'_>> {
 
 /// Lends memory for vector registers.
 fn with_area(act: impl FnOnce(&mut vector::Area<'_>) -> bool) -> bool {
-    let Some(mut state) = QemuUser::new_thread() else { return false };
+    let Some(mut state) = QemuUser::new_thread(0) else { return false };
     let done = area_of(&mut state).is_some_and(|mut area| act(&mut area));
     QemuUser::drop_thread(state);
     done

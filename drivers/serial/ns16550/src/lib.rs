@@ -71,9 +71,14 @@ impl<R: Registers> Ns16550<R> {
         }
     }
 
+    /// Whether a byte has been received.
+    pub fn has_received(&self) -> bool {
+        self.registers.read(LINE_STATUS) & DATA_READY != 0
+    }
+
     /// The next byte received, if there is one.
     pub fn read(&self) -> Option<u8> {
-        (self.registers.read(LINE_STATUS) & DATA_READY != 0).then(|| self.registers.read(DATA))
+        self.has_received().then(|| self.registers.read(DATA))
     }
 }
 

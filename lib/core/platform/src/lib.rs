@@ -38,6 +38,12 @@ pub trait Platform {
     /// Reads at least one byte from the console, waiting for it; 0 is end of input.
     fn console_read(buf: &mut [u8]) -> usize;
 
+    /// Whether [`console_read`](Self::console_read) would give something, or the end of input,
+    /// without waiting. A platform that cannot tell says so always: reading waits there.
+    fn console_ready() -> bool {
+        true
+    }
+
     /// Nanoseconds since boot. The first call may calibrate the clock.
     fn monotonic_ns() -> u64;
 
@@ -100,6 +106,10 @@ macro_rules! bind {
             #[unsafe(no_mangle)]
             fn __unilith_console_read(buf: &mut [u8]) -> usize {
                 <$platform>::console_read(buf)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_console_ready() -> bool {
+                <$platform>::console_ready()
             }
             #[unsafe(no_mangle)]
             fn __unilith_monotonic_ns() -> u64 {
@@ -169,6 +179,8 @@ linked! {
     console_write = __unilith_console_write(stream: Stream, bytes: &[u8]);
     /// See [`Platform::console_read`].
     console_read = __unilith_console_read(buf: &mut [u8]) -> usize;
+    /// See [`Platform::console_ready`].
+    console_ready = __unilith_console_ready() -> bool;
     /// See [`Platform::monotonic_ns`].
     monotonic_ns = __unilith_monotonic_ns() -> u64;
     /// See [`Platform::realtime_ns`].

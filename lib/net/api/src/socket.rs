@@ -123,6 +123,11 @@ pub trait Socket: Send + Sync {
     /// On close, unsent bytes are dropped and the connection is reset (SO_LINGER with 0).
     fn set_abort_on_close(&self, on: bool);
 
+    /// A socket of IPv6 has nothing to do with IPv4 (IPV6_V6ONLY). To be said before it is bound.
+    fn set_v6_only(&self, on: bool) -> Result<()> {
+        if on { Err(NetError::Unsupported) } else { Ok(()) }
+    }
+
     /// Told whenever [`ready`](Self::ready) may have changed.
     fn queue(&self) -> &WaitQueue;
 }
@@ -160,6 +165,11 @@ pub trait Datagram: Send + Sync {
 
     /// Bytes of the next datagram.
     fn available(&self) -> usize;
+
+    /// A socket of IPv6 has nothing to do with IPv4 (IPV6_V6ONLY). To be said before it is bound.
+    fn set_v6_only(&self, on: bool) -> Result<()> {
+        if on { Err(NetError::Unsupported) } else { Ok(()) }
+    }
 
     /// Told whenever [`ready`](Self::ready) may have changed.
     fn queue(&self) -> &WaitQueue;

@@ -107,6 +107,8 @@ pub struct ThreadState {
     pub entered: bool,
     /// The thread pointer.
     pub thread_pointer: usize,
+    /// The end of its kernel stack.
+    pub stack_end: usize,
     /// Memory for the vector registers, of the platform's own kind.
     pub vector: Option<core::ptr::NonNull<u8>>,
 }
@@ -176,12 +178,12 @@ pub trait UserSpace {
     /// Takes the x87 and vector registers from `area`, which may hold anything.
     fn load_vectors(registers: &mut Registers, area: &[u8]) -> bool;
 
-    /// Makes room for a thread's state. `None` if there is no memory, or the platform has one
-    /// thread only.
-    fn new_thread() -> Option<ThreadState>;
+    /// Makes room for the state of a thread whose kernel stack ends at `stack_end` (0 for the
+    /// current thread). `None` if there is no memory, or the platform has one thread only.
+    fn new_thread(stack_end: usize) -> Option<ThreadState>;
 
-    /// The processor goes from one thread to another, whose kernel stack ends at `stack_end`.
-    fn switch_thread(from: &mut ThreadState, to: &mut ThreadState, stack_end: usize);
+    /// The processor goes from one thread to another.
+    fn switch_thread(from: &mut ThreadState, to: &mut ThreadState);
 
     /// The thread has ended.
     fn drop_thread(state: ThreadState);
@@ -270,16 +272,12 @@ macro_rules! bind {
                 <$user>::load_vectors(registers, area)
             }
             #[unsafe(no_mangle)]
-            fn __unilith_user_new_thread() -> Option<ThreadState> {
-                <$user>::new_thread()
+            fn __unilith_user_new_thread(stack_end: usize) -> Option<ThreadState> {
+                <$user>::new_thread(stack_end)
             }
             #[unsafe(no_mangle)]
-            fn __unilith_user_switch_thread(
-                from: &mut ThreadState,
-                to: &mut ThreadState,
-                stack_end: usize,
-            ) {
-                <$user>::switch_thread(from, to, stack_end)
+            fn __unilith_user_switch_thread(from: &mut ThreadState, to: &mut ThreadState) {
+                <$user>::switch_thread(from, to)
             }
             #[unsafe(no_mangle)]
             fn __unilith_user_drop_thread(state: ThreadState) {
@@ -338,9 +336,9 @@ linked! {
     /// See [`UserSpace::load_vectors`].
     load_vectors = __unilith_user_load_vectors(registers: &mut Registers, area: &[u8]) -> bool;
     /// See [`UserSpace::new_thread`].
-    new_thread = __unilith_user_new_thread() -> Option<ThreadState>;
+    new_thread = __unilith_user_new_thread(stack_end: usize) -> Option<ThreadState>;
     /// See [`UserSpace::switch_thread`].
-    switch_thread = __unilith_user_switch_thread(from: &mut ThreadState, to: &mut ThreadState, stack_end: usize) -> ();
+    switch_thread = __unilith_user_switch_thread(from: &mut ThreadState, to: &mut ThreadState) -> ();
     /// See [`UserSpace::drop_thread`].
     drop_thread = __unilith_user_drop_thread(state: ThreadState) -> ();
 }

@@ -1,9 +1,12 @@
 //! The console as a file.
 
-use crate::File;
+use crate::{Events, File};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use unilith_fs_api::{FileType, Metadata, Timestamp};
-use unilith_platform::Stream;
-use unilith_posix_abi::Result;
+use unilith_platform::{Stream, console_ready, monotonic_ns};
+use unilith_posix_abi::{Errno, Result};
+use unilith_posix_task::WaitQueue;
+use unilith_sched_api::{NEVER, Poller};
 
 /// The console: reads its input, writes to one of its streams.
 pub struct Console(Stream);
@@ -13,6 +16,31 @@ impl Console {
     pub const OUT: Self = Self(Stream::Out);
     /// Standard error.
     pub const ERR: Self = Self(Stream::Err);
+}
+
+/// Who waits for input.
+static INPUT: WaitQueue = WaitQueue::new();
+/// When to look for input again, if somebody waits for it.
+static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds between two looks. A key that is pressed is seen after 5 ms on average; a look
+/// costs an access to a device.
+const INTERVAL: u64 = 10_000_000;
+
+/// Looks for input while somebody waits for it.
+pub const POLLER: Poller = Poller { run: look, arm: next_look };
+
+fn look() {
+    if INPUT.is_empty() || monotonic_ns() < NEXT_LOOK.load(Relaxed) {
+        return;
+    }
+    if console_ready() {
+        INPUT.wake_all();
+    }
+    NEXT_LOOK.store(monotonic_ns().saturating_add(INTERVAL), Relaxed);
+}
+
+fn next_look() -> u64 {
+    if INPUT.is_empty() { NEVER } else { NEXT_LOOK.load(Relaxed) }
 }
 
 impl File for Console {
@@ -40,12 +68,23 @@ impl File for Console {
         if buf.is_empty() {
             return Ok(0);
         }
+        if !console_ready() {
+            return Err(Errno::EAGAIN);
+        }
         Ok(unilith_platform::console_read(buf).min(buf.len()))
     }
 
     fn write(&self, _: u64, data: &[u8]) -> Result<usize> {
         unilith_platform::console_write(self.0, data);
         Ok(data.len())
+    }
+
+    fn ready(&self) -> Events {
+        Events::READ.when(console_ready()) | Events::WRITE
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        Some(&INPUT)
     }
 
     /// A serial line says nothing about what is at its other end, and programs behave differently

@@ -88,7 +88,8 @@ fn record_lock(fd: Fd, command: u32, pointer: UserPtr) -> Result<usize> {
 }
 
 syscall! {
-    /// fcntl(2): F_DUPFD, flags, and locks of byte ranges.
+    /// fcntl(2): F_DUPFD, flags, locks of byte ranges, and what the file itself understands. There
+    /// is no SIGIO: F_SETOWN and its kin are EINVAL.
     pub fn fcntl[__NR_fcntl](fd: Fd, command: u32, argument: usize) -> Result<usize> {
         let number = |fd: Fd| fd.0 as usize;
         match command {
@@ -104,13 +105,15 @@ syscall! {
             }
             F_GETFL => Ok((table::get(fd)?.flags() | O_LARGEFILE) as usize),
             F_SETFL => {
-                table::get(fd)?.set_flags(argument as u32);
+                let open = table::get(fd)?;
+                open.opened()?;
+                open.set_flags(argument as u32);
                 Ok(0)
             }
             F_GETLK | F_SETLK | F_SETLKW | F_OFD_GETLK | F_OFD_SETLK | F_OFD_SETLKW => {
                 record_lock(fd, command, UserPtr(argument))
             }
-            _ => table::get(fd).and(Err(Errno::EINVAL)),
+            _ => table::get(fd)?.opened()?.fcntl(command, argument),
         }
     }
 }

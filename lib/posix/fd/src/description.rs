@@ -2,11 +2,12 @@
 
 use crate::File;
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use unilith_posix_abi::raw::general::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
 };
 use unilith_posix_abi::{Errno, Result};
+use unilith_posix_task::{NEVER, WaitQueue, wait};
 use unilith_sync::Lock;
 
 /// An open file: what several descriptors may share.
@@ -15,6 +16,26 @@ pub struct Description {
     /// O_APPEND and the like; and the access mode.
     flags: AtomicU32,
     offset: Lock<u64>,
+    /// Somebody is between reading the offset and moving it, and may wait for a disk.
+    moving: AtomicBool,
+    moved: WaitQueue,
+    closed: WaitQueue,
+}
+
+/// The right to move the offset.
+struct Turn<'a>(&'a Description);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.moving.store(false, Relaxed);
+        self.0.moved.wake(1);
+    }
+}
+
+impl Drop for Description {
+    fn drop(&mut self) {
+        self.closed.wake_all();
+    }
 }
 
 /// The flags that F_SETFL can change.
@@ -23,7 +44,14 @@ const CHANGEABLE: u32 = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
 impl Description {
     /// An open file at offset 0; `flags` as in open(2).
     pub fn new(file: Box<dyn File>, flags: u32) -> Self {
-        Self { file, flags: AtomicU32::new(flags), offset: Lock::new(0) }
+        Self {
+            file,
+            flags: AtomicU32::new(flags),
+            offset: Lock::new(0),
+            moving: AtomicBool::new(false),
+            moved: WaitQueue::new(),
+            closed: WaitQueue::new(),
+        }
     }
 
     /// What is open.
@@ -62,20 +90,32 @@ impl Description {
         if self.flags() & O_PATH == 0 { Ok(&*self.file) } else { Err(Errno::EBADF) }
     }
 
-    /// Calls `act` with the offset, and moves it by what `act` gives back. With `append` and
-    /// O_APPEND the offset is the end of the file. A file without positions has offset 0, and is
-    /// not locked: it may wait.
+    /// Calls `act` with the offset, and moves it by what `act` gives back; other threads that do
+    /// the same wait so long. With `append` and O_APPEND the offset is the end of the file. A file
+    /// without positions has offset 0.
     pub fn at_offset(&self, append: bool, act: impl FnOnce(u64) -> Result<usize>) -> Result<usize> {
         if !self.file.is_seekable() {
             return act(0);
         }
-        let mut offset = self.offset.lock();
-        if append && self.flags() & O_APPEND != 0 {
-            *offset = self.file.metadata()?.size;
-        }
-        let done = act(*offset)?;
-        *offset += done as u64;
+        let _turn = self.turn()?;
+        let offset = match append && self.flags() & O_APPEND != 0 {
+            true => self.file.metadata()?.size,
+            false => self.offset(),
+        };
+        let done = act(offset)?;
+        self.set_offset(offset.saturating_add(done as u64));
         Ok(done)
+    }
+
+    fn turn(&self) -> Result<Turn<'_>> {
+        let free = || (!self.moving.swap(true, Relaxed)).then_some(Turn(self));
+        wait(&[&self.moved], NEVER, free)?.ok_or(Errno::EINTR)
+    }
+
+    /// Its observers are told when nobody has the description any more, right before the file
+    /// itself goes.
+    pub fn closed(&self) -> &WaitQueue {
+        &self.closed
     }
 
     /// The offset.

@@ -26,6 +26,9 @@ fn common(fd: Fd, open: &Description, number: u32, pointer: UserPtr) -> Option<R
             let left = m.size.saturating_sub(open.offset());
             pointer.copy_out(&i32::try_from(left).unwrap_or(i32::MAX).to_ne_bytes())
         }),
+        request::FIONREAD => open.file().available().and_then(|count| {
+            pointer.copy_out(&i32::try_from(count).unwrap_or(i32::MAX).to_ne_bytes())
+        }),
         _ => return None,
     })
 }
@@ -55,7 +58,7 @@ syscall! {
         match common(fd, &open, request, argument) {
             Some(result) => result,
             None if file.is_terminal() => terminal(request, argument),
-            None => Err(Errno::ENOTTY),
+            None => file.ioctl(request, argument),
         }
     }
 }

@@ -9,23 +9,39 @@
 
 extern crate alloc;
 
+mod bytes;
 mod console;
 mod control;
+mod copy;
 mod description;
+mod events;
 mod file;
 mod ioctl;
+mod mask;
+mod nameless;
 mod offset;
 mod poll;
+mod ring;
 pub mod table;
 mod transfer;
+mod waiting;
 
+pub use bytes::{Discard, Room, Sink, Source, UserPieces, moved};
+pub use console::POLLER;
 pub use description::Description;
+pub use events::Events;
 pub use file::File;
-pub use poll::Events;
+pub use mask::with_mask;
+pub use nameless::{nameless, new_inode};
+pub use poll::sleep_until;
+pub use ring::Ring;
+pub use transfer::{MAX_COUNT, partial};
+pub use waiting::{Direction, deadline, wait_for};
 
 /// The calls themselves.
 pub mod calls {
     pub use crate::control::*;
+    pub use crate::copy::*;
     pub use crate::ioctl::*;
     pub use crate::offset::*;
     pub use crate::poll::*;
@@ -44,8 +60,10 @@ pub const SYSCALLS: &[Entry] = &[
     transfer::pwrite64::ENTRY,
     transfer::preadv::ENTRY,
     transfer::pwritev::ENTRY,
-    transfer::sendfile::ENTRY,
-    transfer::copy_file_range::ENTRY,
+    transfer::preadv2::ENTRY,
+    transfer::pwritev2::ENTRY,
+    copy::sendfile::ENTRY,
+    copy::copy_file_range::ENTRY,
     offset::lseek::ENTRY,
     offset::ftruncate::ENTRY,
     offset::fsync::ENTRY,

@@ -21,6 +21,8 @@ struct Slot {
 
 struct Table {
     slots: Vec<Option<Slot>>,
+    /// No number below this is free: a server with many connections need not look from 0 on.
+    full_below: usize,
     limit: usize,
 }
 
@@ -34,6 +36,7 @@ fn with<T>(act: impl FnOnce(&mut Table) -> T) -> T {
 /// Closes what does not outlive execve(2).
 fn close_for_exec() {
     let closed: Vec<Slot> = with(|table| {
+        table.full_below = 0;
         let doomed = |slot: &mut Option<Slot>| slot.take_if(|slot| slot.close_on_exec);
         table.slots.iter_mut().filter_map(doomed).collect()
     });
@@ -50,7 +53,7 @@ impl Table {
             Some(Slot { description, close_on_exec: false })
         };
         let files = [(Console::OUT, O_RDONLY), (Console::OUT, O_WRONLY), (Console::ERR, O_WRONLY)];
-        Self { slots: files.map(open).into(), limit: SOFT_LIMIT }
+        Self { slots: files.map(open).into(), full_below: 0, limit: SOFT_LIMIT }
     }
 
     /// What a child gets: the same open files.
@@ -58,6 +61,7 @@ impl Table {
         let copy = |slot: &Slot| Slot { description: slot.description.clone(), ..*slot };
         Self {
             slots: self.slots.iter().map(|slot| slot.as_ref().map(copy)).collect(),
+            full_below: self.full_below,
             limit: self.limit,
         }
     }
@@ -79,14 +83,26 @@ impl Table {
     }
 
     /// The lowest free number from `from` on.
-    fn lowest(&self, from: usize) -> Result<usize> {
-        let taken = self.slots.iter().skip(from).take_while(|slot| slot.is_some()).count();
-        if from + taken < self.limit { Ok(from + taken) } else { Err(Errno::EMFILE) }
+    fn lowest(&mut self, from: usize) -> Result<usize> {
+        let start = from.max(self.full_below);
+        let taken = self.slots.iter().skip(start).take_while(|slot| slot.is_some()).count();
+        let index = start + taken;
+        if from <= self.full_below {
+            self.full_below = index;
+        }
+        if index < self.limit { Ok(index) } else { Err(Errno::EMFILE) }
     }
 
     fn put_lowest(&mut self, from: usize, slot: Slot) -> Result<Fd> {
         let index = self.lowest(from)?;
         Ok(self.put(index, slot)?.0)
+    }
+
+    fn take(&mut self, fd: Fd) -> Result<Slot> {
+        let index = usize::try_from(fd.0).map_err(|_| Errno::EBADF)?;
+        let slot = self.slots.get_mut(index).and_then(Option::take).ok_or(Errno::EBADF)?;
+        self.full_below = self.full_below.min(index);
+        Ok(slot)
     }
 }
 
@@ -97,8 +113,33 @@ pub fn check_room() -> Result<()> {
 
 /// Gives `file` the lowest free number; `flags` as in open(2). EMFILE if there is none.
 pub fn open(file: Box<dyn File>, flags: u32, close_on_exec: bool) -> Result<Fd> {
-    let description = Arc::new(Description::new(file, flags));
-    with(|table| table.put_lowest(0, Slot { description, close_on_exec }))
+    install(Arc::new(Description::new(file, flags)), close_on_exec)
+}
+
+/// Gives an open file the lowest free number. EMFILE if there is none.
+pub fn install(description: Arc<Description>, close_on_exec: bool) -> Result<Fd> {
+    // A description that finds no place goes when the table is not locked any more.
+    let kept = description.clone();
+    let result = with(|table| table.put_lowest(0, Slot { description, close_on_exec }));
+    drop(kept);
+    result
+}
+
+/// Opens two files, or none of them (pipe(2), socketpair(2)).
+pub fn open_pair(
+    files: [Box<dyn File>; 2],
+    flags: [u32; 2],
+    close_on_exec: bool,
+) -> Result<[Fd; 2]> {
+    let ([first, second], [first_flags, second_flags]) = (files, flags);
+    let first = open(first, first_flags, close_on_exec)?;
+    match open(second, second_flags, close_on_exec) {
+        Ok(second) => Ok([first, second]),
+        Err(error) => {
+            close(first)?;
+            Err(error)
+        }
+    }
 }
 
 /// The description of `fd`. EBADF if it is not open.
@@ -109,10 +150,7 @@ pub fn get(fd: Fd) -> Result<Arc<Description>> {
 /// Closes `fd`. EBADF if it is not open.
 pub fn close(fd: Fd) -> Result<()> {
     // What the file does when it goes must not find the table locked.
-    let slot = with(|table| -> Result<Option<Slot>> {
-        table.slot(fd)?;
-        Ok(usize::try_from(fd.0).ok().and_then(|index| table.slots.get_mut(index)?.take()))
-    })?;
+    let slot = with(|table| table.take(fd))?;
     drop(slot);
     Ok(())
 }

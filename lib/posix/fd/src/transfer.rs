@@ -1,16 +1,19 @@
 //! Reading and writing.
 //!
-//! Bytes go through a buffer of the kernel, as files do not touch an application's memory. The
-//! contents of files that lie in memory are copied straight from there.
+//! Files that can move bytes straight from or to the application do. For others they go through a
+//! buffer of the kernel, and the contents of files that lie in memory are copied from there.
 
-use crate::{Description, table};
+use crate::bytes::{Sink, Source, UserPieces, moved};
+use crate::waiting::{Direction, wait_for};
+use crate::{Description, File, table};
 use unilith_posix_abi::raw::general;
 use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, buffer, syscall};
+use unilith_posix_task::broken_pipe;
 
 /// Most bytes that one call transfers (MAX_RW_COUNT).
-const MAX_COUNT: usize = 0x7fff_f000;
+pub const MAX_COUNT: usize = 0x7fff_f000;
 /// Bytes in a buffer on the heap.
-const BUFFER: usize = 64 * 1024;
+pub(crate) const BUFFER: usize = 64 * 1024;
 /// Bytes in a buffer on the stack: enough for a line.
 const SMALL: usize = 256;
 
@@ -24,93 +27,108 @@ fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> Result<T>) -> Resul
 }
 
 /// What a transfer that failed half-way gives back: how far it came, unless it did not start.
-fn partial(done: usize, error: Errno) -> Result<usize> {
+pub fn partial(done: usize, error: Errno) -> Result<usize> {
     if done > 0 { Ok(done) } else { Err(error) }
 }
 
-/// Copies from a file to the application.
-fn read_at(open: &Description, offset: u64, to: UserPtr, count: usize) -> Result<usize> {
-    let file = open.readable()?;
-    let count = count.min(MAX_COUNT);
+/// Reads from a file with positions until `to` is full or the file ends.
+fn read_seekable(file: &dyn File, offset: u64, to: &mut UserPieces<'_>) -> Result<usize> {
     if let Some(data) = file.in_memory() {
         let rest = usize::try_from(offset).ok().and_then(|offset| data.get(offset..));
-        let rest = rest.unwrap_or_default();
-        let rest = &rest[..rest.len().min(count)];
-        to.copy_out(rest)?;
-        return Ok(rest.len());
+        let count = to.put(rest.unwrap_or_default());
+        return moved(count, Sink::fault(to));
     }
-    with_buffer(count, |buffer| {
+    with_buffer(Sink::left(to), |buffer| {
         let mut done = 0;
         loop {
-            let piece = buffer.len().min(count - done);
+            let piece = buffer.len().min(Sink::left(to));
             let got = match file.read(offset.saturating_add(done as u64), &mut buffer[..piece]) {
                 Ok(got) => got.min(piece),
                 Err(error) => return partial(done, error),
             };
-            if let Err(error) = to.add(done).copy_out(&buffer[..got]) {
-                return partial(done, error);
+            done += to.put(&buffer[..got]);
+            if Sink::fault(to) {
+                return moved(done, true);
             }
-            done += got;
-            // What is not a file with positions gives what it has; more would wait.
-            if got < piece || done == count || !file.is_seekable() {
+            if got < piece || Sink::left(to) == 0 {
                 return Ok(done);
             }
         }
     })
 }
 
-/// Copies from the application to a file.
-fn write_at(open: &Description, offset: u64, from: UserPtr, count: usize) -> Result<usize> {
-    let file = open.writable()?;
-    let count = count.min(MAX_COUNT);
-    with_buffer(count, |buffer| {
-        let mut done = 0;
-        loop {
-            let piece = buffer.len().min(count - done);
-            if let Err(error) = from.add(done).copy_in(&mut buffer[..piece]) {
-                return partial(done, error);
-            }
-            match file.write(offset.saturating_add(done as u64), &buffer[..piece]) {
-                Ok(put) => done += put.min(piece),
-                Err(error) => return partial(done, error),
-            }
-            if done == count || piece == 0 {
-                return Ok(done);
-            }
-        }
-    })
-}
-
-type Transfer = fn(&Description, u64, UserPtr, usize) -> Result<usize>;
-
-/// The pieces that one readv(2) may fill: of a file without positions the first only, as waiting
-/// for more would keep from the application what there is.
-fn fillable<'a>(open: &Description, pieces: &'a [IoVec]) -> &'a [IoVec] {
-    let first = pieces.iter().position(|piece| piece.len > 0);
-    match first {
-        Some(first) if !open.file().is_seekable() => &pieces[..=first],
-        _ => pieces,
+/// Reads what a file without positions has; more would mean waiting again.
+fn read_available(file: &dyn File, to: &mut UserPieces<'_>) -> Result<usize> {
+    if let Some(result) = file.read_into(to) {
+        return result;
     }
+    with_buffer(Sink::left(to), |buffer| {
+        let room = buffer.len().min(Sink::left(to));
+        let got = file.read(0, &mut buffer[..room])?.min(room);
+        let count = to.put(&buffer[..got]);
+        moved(count, Sink::fault(to))
+    })
 }
 
-/// Several transfers one after the other, until one is short.
-fn vectored(open: &Description, offset: u64, pieces: &[IoVec], one: Transfer) -> Result<usize> {
+/// Copies from a file to the application.
+fn read_at(open: &Description, offset: u64, to: &[IoVec], nonblocking: bool) -> Result<usize> {
+    let file = open.readable()?;
+    let mut to = UserPieces::new(to, MAX_COUNT);
+    if file.is_seekable() {
+        return read_seekable(file, offset, &mut to);
+    }
+    wait_for(open, Direction::Read, nonblocking, |file| read_available(file, &mut to))
+}
+
+/// Writes some of `from`, by way of a buffer if need be, and moves on by what was written.
+fn write_some(file: &dyn File, offset: u64, from: &mut UserPieces<'_>) -> Result<usize> {
+    if !file.is_seekable()
+        && let Some(result) = file.write_from(from)
+    {
+        return result;
+    }
+    with_buffer(Source::left(from), |buffer| {
+        let start = *from;
+        let piece = buffer.len().min(Source::left(from));
+        let got = from.get(&mut buffer[..piece]);
+        let result = match moved(got, Source::fault(from)) {
+            Ok(_) => file.write(offset, &buffer[..got]).map(|put| put.min(got)),
+            Err(error) => Err(error),
+        };
+        *from = start;
+        from.skip(*result.as_ref().unwrap_or(&0));
+        result
+    })
+}
+
+/// Copies from the application to a file: everything, unless the file takes no more.
+fn write_at(open: &Description, offset: u64, from: &[IoVec], nonblocking: bool) -> Result<usize> {
+    let stream = open.writable()?.is_stream();
+    let mut from = UserPieces::new(from, MAX_COUNT);
     let mut done = 0;
-    for piece in pieces.iter().filter(|piece| piece.len > 0) {
-        match one(open, offset.saturating_add(done as u64), piece.base, piece.len) {
-            Ok(count) => {
-                done += count;
-                if count < piece.len {
-                    break;
+    loop {
+        let at = offset.saturating_add(done as u64);
+        match wait_for(open, Direction::Write, nonblocking, |f| write_some(f, at, &mut from)) {
+            Ok(put) => done += put,
+            Err(error) => {
+                if done == 0 && error == Errno::EPIPE {
+                    broken_pipe();
                 }
+                return partial(done, error);
             }
-            Err(error) => return partial(done, error),
+        }
+        if Source::left(&from) == 0 || !stream {
+            return Ok(done);
+        }
+        if Source::fault(&from) {
+            return moved(done, true);
         }
     }
-    if done == 0 && pieces.iter().all(|piece| piece.len == 0) {
-        return one(open, offset, UserPtr::NULL, 0); // checks the descriptor
-    }
-    Ok(done)
+}
+
+/// One piece, as an array.
+fn single(base: UserPtr, len: usize) -> [IoVec; 1] {
+    [IoVec { base, len }]
 }
 
 fn positioned(open: &Description, offset: i64) -> Result<u64> {
@@ -134,7 +152,7 @@ syscall! {
     /// read(2): up to `count` bytes from the offset on.
     pub fn read[__NR_read](fd: Fd, buf: UserPtr, count: usize) -> Result<usize> {
         let open = table::get(fd)?;
-        open.at_offset(false, |offset| read_at(&open, offset, buf, count))
+        open.at_offset(false, |offset| read_at(&open, offset, &single(buf, count), false))
     }
 }
 
@@ -142,7 +160,7 @@ syscall! {
     /// write(2): up to `count` bytes to the offset.
     pub fn write[__NR_write](fd: Fd, buf: UserPtr, count: usize) -> Result<usize> {
         let open = table::get(fd)?;
-        open.at_offset(true, |offset| write_at(&open, offset, buf, count))
+        open.at_offset(true, |offset| write_at(&open, offset, &single(buf, count), false))
     }
 }
 
@@ -151,8 +169,7 @@ syscall! {
     pub fn readv[__NR_readv](fd: Fd, iov: UserPtr, count: usize) -> Result<usize> {
         let open = table::get(fd)?;
         let pieces = IoVec::read_array(iov, count)?;
-        let pieces = fillable(&open, &pieces);
-        open.at_offset(false, |offset| vectored(&open, offset, pieces, read_at))
+        open.at_offset(false, |offset| read_at(&open, offset, &pieces, false))
     }
 }
 
@@ -161,7 +178,7 @@ syscall! {
     pub fn writev[__NR_writev](fd: Fd, iov: UserPtr, count: usize) -> Result<usize> {
         let open = table::get(fd)?;
         let pieces = IoVec::read_array(iov, count)?;
-        open.at_offset(true, |offset| vectored(&open, offset, &pieces, write_at))
+        open.at_offset(true, |offset| write_at(&open, offset, &pieces, false))
     }
 }
 
@@ -174,7 +191,7 @@ syscall! {
         position: i64,
     ) -> Result<usize> {
         let open = table::get(fd)?;
-        read_at(&open, positioned(&open, position)?, buf, count)
+        read_at(&open, positioned(&open, position)?, &single(buf, count), false)
     }
 }
 
@@ -187,7 +204,7 @@ syscall! {
         position: i64,
     ) -> Result<usize> {
         let open = table::get(fd)?;
-        write_at(&open, writing_position(&open, position)?, buf, count)
+        write_at(&open, writing_position(&open, position)?, &single(buf, count), false)
     }
 }
 
@@ -203,7 +220,7 @@ syscall! {
         let _ = high;
         let open = table::get(fd)?;
         let offset = positioned(&open, position)?;
-        vectored(&open, offset, &IoVec::read_array(iov, count)?, read_at)
+        read_at(&open, offset, &IoVec::read_array(iov, count)?, false)
     }
 }
 
@@ -219,125 +236,54 @@ syscall! {
         let _ = high;
         let open = table::get(fd)?;
         let offset = writing_position(&open, position)?;
-        vectored(&open, offset, &IoVec::read_array(iov, count)?, write_at)
+        write_at(&open, offset, &IoVec::read_array(iov, count)?, false)
     }
 }
 
-/// Copies between files until `count`, the end of `from`, or a short write.
-fn copy(from: &Description, mut at: u64, to: &Description, count: usize) -> Result<usize> {
-    let (source, sink) = (from.readable()?, to.writable()?);
-    let count = count.min(MAX_COUNT);
-    let end = at.saturating_add(count as u64);
-    let mut buffer = buffer(if source.in_memory().is_some() { 0 } else { count.min(BUFFER) })?;
-    let start = at;
-    while at < end {
-        let left = (end - at) as usize;
-        let piece = match source.in_memory() {
-            Some(data) => {
-                let rest = usize::try_from(at).ok().and_then(|at| data.get(at..));
-                let rest = rest.unwrap_or_default();
-                &rest[..rest.len().min(left)]
-            }
-            None => {
-                let len = buffer.len().min(left);
-                match source.read(at, &mut buffer[..len]) {
-                    Ok(got) => &buffer[..got.min(len)],
-                    Err(error) => return partial((at - start) as usize, error),
-                }
-            }
-        };
-        if piece.is_empty() {
-            break;
-        }
-        match to.at_offset(true, |offset| sink.write(offset, piece)) {
-            Ok(0) => break,
-            Ok(put) => at += put as u64,
-            Err(error) => return partial((at - start) as usize, error),
-        }
+/// RWF_NOWAIT, from flags of preadv2(2) of which it and advice are all that is supported.
+fn nowait(flags: u32) -> Result<bool> {
+    if flags & !(general::RWF_NOWAIT | general::RWF_HIPRI) != 0 {
+        return Err(Errno::EOPNOTSUPP);
     }
-    Ok((at - start) as usize)
-}
-
-/// Where to read: the offset at `pointer`, or that of the description.
-fn source_offset(from: &Description, pointer: UserPtr) -> Result<u64> {
-    if pointer.is_null() {
-        return Ok(from.offset());
-    }
-    if !from.opened()?.is_seekable() {
-        return Err(Errno::ESPIPE);
-    }
-    pointer.read_u64().and_then(|at| if at as i64 >= 0 { Ok(at) } else { Err(Errno::EINVAL) })
-}
-
-/// Tells how far the reading came, in the place where it was told from.
-fn advance(from: &Description, pointer: UserPtr, to: u64) -> Result<()> {
-    if pointer.is_null() {
-        from.set_offset(to);
-        return Ok(());
-    }
-    pointer.copy_out(&to.to_ne_bytes())
+    Ok(flags & general::RWF_NOWAIT != 0)
 }
 
 syscall! {
-    /// sendfile(2): from a file with positions to any file.
-    pub fn sendfile[__NR_sendfile](
-        out: Fd,
-        input: Fd,
-        offset: UserPtr,
+    /// preadv2(2): at the offset if the position is -1; RWF_NOWAIT.
+    pub fn preadv2[__NR_preadv2](
+        fd: Fd,
+        iov: UserPtr,
         count: usize,
-    ) -> Result<usize> {
-        let (to, from) = (table::get(out)?, table::get(input)?);
-        if !from.readable()?.is_seekable() || from.file().node().is_none() {
-            return Err(Errno::EINVAL);
-        }
-        if to.flags() & general::O_APPEND != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let at = source_offset(&from, offset)?;
-        let done = copy(&from, at, &to, count)?;
-        advance(&from, offset, at + done as u64)?;
-        Ok(done)
-    }
-}
-
-syscall! {
-    /// copy_file_range(2): between two regular files, at least one of them at its own offset.
-    pub fn copy_file_range[__NR_copy_file_range](
-        input: Fd,
-        in_offset: UserPtr,
-        out: Fd,
-        out_offset: UserPtr,
-        count: usize,
+        position: i64,
+        high: usize,
         flags: u32,
     ) -> Result<usize> {
-        use unilith_fs_api::FileType::Regular;
-        let (from, to) = (table::get(input)?, table::get(out)?);
-        let regular = |open: &Description| {
-            open.opened()?.metadata().map(|metadata| metadata.file_type == Regular)
-        };
-        if flags != 0 || !regular(&from)? || !regular(&to)? {
-            return Err(Errno::EINVAL);
+        let _ = high;
+        let open = table::get(fd)?;
+        let (pieces, nonblocking) = (IoVec::read_array(iov, count)?, nowait(flags)?);
+        if position == -1 {
+            return open.at_offset(false, |offset| read_at(&open, offset, &pieces, nonblocking));
         }
-        if to.flags() & general::O_APPEND != 0 {
-            return Err(Errno::EBADF);
+        read_at(&open, positioned(&open, position)?, &pieces, nonblocking)
+    }
+}
+
+syscall! {
+    /// pwritev2(2): at the offset if the position is -1; RWF_NOWAIT.
+    pub fn pwritev2[__NR_pwritev2](
+        fd: Fd,
+        iov: UserPtr,
+        count: usize,
+        position: i64,
+        high: usize,
+        flags: u32,
+    ) -> Result<usize> {
+        let _ = high;
+        let open = table::get(fd)?;
+        let (pieces, nonblocking) = (IoVec::read_array(iov, count)?, nowait(flags)?);
+        if position == -1 {
+            return open.at_offset(true, |offset| write_at(&open, offset, &pieces, nonblocking));
         }
-        let same = from.file().node().map(|node| node.id()) == to.file().node().map(|n| n.id());
-        if same {
-            return Err(Errno::EINVAL); // ranges of one file must not overlap
-        }
-        let at = source_offset(&from, in_offset)?;
-        let own = to.offset();
-        if !out_offset.is_null() {
-            to.set_offset(source_offset(&to, out_offset)?);
-        }
-        let done = copy(&from, at, &to, count);
-        if !out_offset.is_null() {
-            let end = to.offset();
-            to.set_offset(own);
-            out_offset.copy_out(&end.to_ne_bytes())?;
-        }
-        let done = done?;
-        advance(&from, in_offset, at + done as u64)?;
-        Ok(done)
+        write_at(&open, writing_position(&open, position)?, &pieces, nonblocking)
     }
 }

@@ -49,9 +49,9 @@ pub fn node_of(fd: Fd) -> Result<NodeRef> {
 
 /// A path and where it starts.
 pub struct Place {
-    /// Where it starts.
+    /// The directory where it starts.
     pub start: NodeRef,
-    /// The path.
+    /// The path from there.
     pub path: Vec<u8>,
 }
 

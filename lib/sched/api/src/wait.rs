@@ -88,6 +88,11 @@ impl WaitQueue {
         });
     }
 
+    /// Whether nobody would be told.
+    pub fn is_empty(&self) -> bool {
+        self.waiters.lock().is_empty()
+    }
+
     fn add(&self, thread: ThreadId) {
         self.waiters.lock().push(Waiter::Thread(thread));
     }

@@ -72,7 +72,12 @@ impl Platform for Fake {
 }
 
 unilith_platform::bind!(Fake);
-unilith_sched_api::bind!(scheduler::Baton, [unilith_posix_process::POLLER]);
+unilith_sched_api::bind!(
+    scheduler::Baton,
+    [unilith_posix_fd::POLLER, unilith_posix_process::POLLER]
+);
+
+/// One thread, which waits by asking again.
 
 struct NoPages;
 
@@ -243,9 +248,9 @@ impl UserSpace for User {
     fn load_vectors(_: &mut Registers, _: &[u8]) -> bool {
         true
     }
-    fn new_thread() -> Option<ThreadState> {
+    fn new_thread(_: usize) -> Option<ThreadState> {
         None
     }
-    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState, _: usize) {}
+    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState) {}
     fn drop_thread(_: ThreadState) {}
 }

@@ -112,10 +112,10 @@ impl UserSpace for User {
             true
         })
     }
-    fn new_thread() -> Option<ThreadState> {
+    fn new_thread(_: usize) -> Option<ThreadState> {
         None
     }
-    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState, _: usize) {}
+    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState) {}
     fn drop_thread(_: ThreadState) {}
 }
 
