@@ -104,7 +104,10 @@ fn shown_path(dir: Fd, path: UserPtr) -> Result<Vec<u8>> {
     if dir == Fd::CWD || path.starts_with(b"/") {
         return Ok(path);
     }
-    let mut shown = alloc::format!("/dev/fd/{}", dir.0).into_bytes();
+    let mut shown = b"/dev/fd/".to_vec();
+    let number = dir.0.unsigned_abs(); // it is open, so it is not negative
+    let digits = (0..=number.checked_ilog10().unwrap_or(0)).rev();
+    shown.extend(digits.map(|digit| b'0' + (number / 10u32.pow(digit) % 10) as u8));
     if !path.is_empty() {
         shown.push(b'/');
         shown.extend(path);
