@@ -113,7 +113,7 @@ impl Request {
             }
             // Last, as it is the application's only when the thread is in there.
             unilith_posix_api::set_thread_pointer(tls);
-            unilith_posix_api::enter(&registers)
+            registers
         })?;
         if self.has(CLONE_PARENT_SETTID) {
             let _ = self.parent_tid.copy_out(&tid.to_ne_bytes());

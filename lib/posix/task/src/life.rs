@@ -12,6 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use unilith_posix_abi::raw::general::{CLD_EXITED, CLD_KILLED, SIGCHLD};
 use unilith_posix_abi::{Errno, Result};
+use unilith_posix_api::Registers;
 use unilith_sched_api::{SpawnError, WaitQueue, wait_any, wake};
 use unilith_sync::Once;
 
@@ -33,8 +34,21 @@ pub struct Spawn {
     pub clear_tid: usize,
 }
 
-/// Starts a thread; its number. It does not run before this returns. EAGAIN if there are too many.
-pub fn spawn(what: &Spawn, run: impl FnOnce() + Send + 'static) -> Result<i32> {
+/// What a new thread does before it enters the application: gives the registers to do that with.
+pub(crate) type Start = Box<dyn FnOnce() -> Registers + Send>;
+
+/// The whole of a thread. It never comes back, so nothing may be left here to be freed.
+fn begin() {
+    let start = tasks().thread().start.take();
+    if let Some(start) = start {
+        let registers = start();
+        unilith_posix_api::enter(&registers);
+    }
+}
+
+/// Starts a thread, which calls `run` and enters the application with the registers that it gives;
+/// its number. It does not run before this returns. EAGAIN if there are too many.
+pub fn spawn(what: &Spawn, run: impl FnOnce() -> Registers + Send + 'static) -> Result<i32> {
     {
         let tasks = tasks();
         if tasks.threads.len() >= THREADS
@@ -43,7 +57,7 @@ pub fn spawn(what: &Spawn, run: impl FnOnce() + Send + 'static) -> Result<i32> {
             return Err(Errno::EAGAIN);
         }
     }
-    let id = unilith_sched_api::spawn(Box::new(run)).map_err(|error| match error {
+    let id = unilith_sched_api::spawn(Box::new(begin)).map_err(|error| match error {
         SpawnError::NoMemory => Errno::ENOMEM,
         SpawnError::Unsupported => Errno::EAGAIN,
     })?;
@@ -51,6 +65,7 @@ pub fn spawn(what: &Spawn, run: impl FnOnce() + Send + 'static) -> Result<i32> {
     let tid = tasks.next_number();
     let (process, creator) = tasks.current();
     let mut thread = Thread::new(id, tid, process.pid, creator.memory);
+    thread.start = Some(Box::new(run));
     thread.blocked = creator.blocked;
     thread.name = creator.name;
     thread.clear_tid = what.clear_tid;

@@ -3,6 +3,7 @@
 use crate::action::{Action, LAST};
 use crate::children::Status;
 use crate::info::Pending;
+use crate::life::Start;
 use crate::thread::AlternativeStack;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Thread {
     /// What sigtimedwait(2) waits for.
     pub(crate) waits_for: u64,
     pub(crate) pending: Pending,
+    /// What it does first.
+    pub(crate) start: Option<Start>,
     /// Where handlers run that ask for it.
     pub stack: AlternativeStack,
     /// The address of what is cleared when it ends (CLONE_CHILD_CLEARTID).
@@ -83,6 +86,7 @@ impl Thread {
             saved_mask: None,
             waits_for: 0,
             pending: Pending::new(),
+            start: None,
             stack: AlternativeStack::NONE,
             clear_tid: 0,
             robust_list: 0,

@@ -3,12 +3,14 @@
 
 mod fake;
 mod platform;
+mod user;
 
 unilith_sched_api::bind!(fake::Baton, []);
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use unilith_posix_abi::Errno;
+use unilith_posix_api::Registers;
 use unilith_posix_task as task;
 use unilith_posix_task::{
     Action, Child, Delivery, Info, NEVER, ProcessLocal, Spawn, Status, WaitQueue, Which, bit,
@@ -57,7 +59,7 @@ fn end(status: Status) -> ! {
     exit_thread()
 }
 
-fn child(vfork: bool, run: impl FnOnce() + Send + 'static) -> i32 {
+fn child(vfork: bool, run: impl FnOnce() -> Registers + Send + 'static) -> i32 {
     let what = Spawn { process: Some(17), vfork, ..Spawn::default() };
     task::spawn(&what, run).expect("room")
 }
@@ -276,7 +278,7 @@ fn limits() {
     let children: Vec<i32> =
         (1..task::PROCESSES).map(|_| child(false, || end(Status::Exited(0)))).collect();
     let what = Spawn { process: Some(17), ..Spawn::default() };
-    assert_eq!(task::spawn(&what, || {}), Err(Errno::EAGAIN));
+    assert_eq!(task::spawn(&what, || unreachable!()), Err(Errno::EAGAIN));
     yield_now();
     for pid in children {
         assert!(task::reap(Which::Pid(pid), false).expect("a child").is_some());
