@@ -15,12 +15,14 @@ extern crate alloc;
 mod error;
 mod format;
 mod load;
+mod procfs;
 mod program;
 mod stack;
 
 pub use error::Error;
 pub use format::{Elf, Kind, Segment};
 pub use load::{Start, load};
+pub use procfs::{PROCFS, set_running};
 pub use program::Program;
 pub use stack::{Auxiliary, build as build_stack};
 
@@ -43,7 +45,12 @@ pub fn main(handlers: &'static Handlers) -> u8 {
     };
     unilith_posix_api::prepare(handlers);
     match load::first(&program) {
-        Ok(start) => unilith_posix_api::enter(&start.registers()),
+        Ok(start) => {
+            let registers = start.registers();
+            set_running(start.program);
+            drop(program); // nothing comes back here
+            unilith_posix_api::enter(&registers)
+        }
         Err(error) => {
             eprintln!("unilith: {}: {}", program.shown(), error);
             error.status()

@@ -6,6 +6,7 @@ use crate::stack::{Auxiliary, build};
 use crate::{Error, PAGE, Program};
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use unilith_fs_api::{MemorySource, NodeRef};
 use unilith_posix_abi::{Errno, UserPtr};
 use unilith_posix_api::{Prot, Registers};
@@ -30,6 +31,8 @@ pub struct Start {
     pub entry: usize,
     /// The stack pointer.
     pub stack: usize,
+    /// What runs: its path is that of the file that was loaded.
+    pub program: Program,
 }
 
 impl Start {
@@ -53,13 +56,17 @@ pub fn first(program: &Program) -> Result<Start, Error> {
 }
 
 /// A file that can be run, and its arguments: of a script, its interpreter.
-fn resolve(program: &Program, node: NodeRef, start: &NodeRef) -> Result<(Program, Image), Error> {
+fn resolve(
+    program: &Program,
+    node: NodeRef,
+    start: &NodeRef,
+) -> Result<(Program, Vec<u8>, Image), Error> {
     let mut program = program.clone();
     let (mut node, mut path) = (node, program.path.clone());
     for _ in 0..SCRIPTS {
         let file = contents(&node)?;
         let Some((interpreter, argument)) = script(&file) else {
-            return Ok((program, Image(file)));
+            return Ok((program, path, Image(file)));
         };
         let named = |error| interpreter_error(interpreter, error);
         node = find(start, interpreter).map_err(named)?;
@@ -79,8 +86,8 @@ pub fn load(
     start: &NodeRef,
     first: bool,
 ) -> Result<Start, Error> {
-    let (program, file) = resolve(program, node, start)?;
-    let (program, file) = (&program, Arc::new(file));
+    let (program, path, file) = resolve(program, node, start)?;
+    let file = Arc::new(file);
     let elf = Elf::parse(&file.0)?;
     let loader_file;
     let loader = match elf.interpreter {
@@ -129,14 +136,26 @@ pub fn load(
         random,
         hwcap: unilith_posix_api::hwcap(),
     };
-    let bytes = build(stack_top, program, &auxiliary).ok_or(Error::Arguments)?;
+    let bytes = build(stack_top, &program, &auxiliary).ok_or(Error::Arguments)?;
     // Linux leaves three quarters of the stack to the program.
     if bytes.len() > STACK / 4 {
         return Err(Error::Arguments);
     }
     let stack = stack_top - bytes.len();
     UserPtr(stack).copy_out(&bytes)?;
-    Ok(Start { entry, stack })
+    let path = absolute(start, path)?;
+    Ok(Start { entry, stack, program: Program { path, ..program } })
+}
+
+/// A path that means the same from anywhere.
+fn absolute(start: &NodeRef, path: Vec<u8>) -> Result<Vec<u8>, Error> {
+    if path.starts_with(b"/") {
+        return Ok(path);
+    }
+    let mut whole = vfs().path_of(start).map_err(Error::File)?;
+    whole.push(b'/');
+    whole.extend(path);
+    Ok(whole)
 }
 
 /// The end of the stack of an image's first program: that of the address space.

@@ -79,6 +79,7 @@ fn execute(node: NodeRef, program: &Program) -> Result<()> {
         }
     };
     unilith_posix_process::start_program(start.registers());
+    unilith_elf::set_running(start.program);
     task::finish_exec(short_name(&program.path));
     task::end_memory(old);
     Ok(())

@@ -18,6 +18,7 @@ mod frame;
 mod identity;
 mod kill;
 mod limits;
+mod procfs;
 mod random;
 mod scheduling;
 mod signals;
@@ -28,6 +29,7 @@ mod timer;
 #[cfg(target_arch = "x86_64")]
 pub use deliver::{leave, start_program, trap};
 pub use end::{exit_process, exit_thread};
+pub use procfs::PROCFS;
 pub use random::random;
 pub use timer::POLLER;
 

@@ -24,6 +24,11 @@ fn first_name() -> [u8; NAME] {
     name
 }
 
+/// The name of the current thread.
+pub(crate) fn name() -> [u8; NAME] {
+    task::with_thread(|thread| thread.name).unwrap_or_else(first_name)
+}
+
 syscall! {
     /// set_tid_address(2): what is cleared, and who waits for it is woken, when the thread ends.
     pub fn set_tid_address[__NR_set_tid_address](address: UserPtr) -> usize {
@@ -89,8 +94,7 @@ syscall! {
     pub fn prctl[__NR_prctl](option: u32, argument: usize) -> Result<usize> {
         match option {
             PR_GET_NAME => {
-                let name = task::with_thread(|thread| thread.name).unwrap_or_else(first_name);
-                UserPtr(argument).copy_out(&name)?;
+                UserPtr(argument).copy_out(&name())?;
                 Ok(0)
             }
             PR_SET_NAME => {

@@ -19,10 +19,12 @@ mod areas;
 mod fault;
 mod heap;
 mod object;
+mod procfs;
 
 pub use areas::{Area, Origin};
 pub use fault::{fault, populate};
 pub use object::{Mapping, Object};
+pub use procfs::{PROCFS, Sizes, sizes};
 
 use alloc::vec::Vec;
 use areas::Areas;

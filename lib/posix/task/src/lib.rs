@@ -31,7 +31,7 @@ pub use info::{Info, Pending};
 pub use life::{
     PROCESSES, Spawn, THREADS, become_only_thread, bury, child_queue, end_memory, end_process,
     ending, finish_exec, forget_process, is_init, is_last_thread, memory_in_use, must_end,
-    on_memory_end, own_memory, spawn, swap_memory, waits_for_vfork,
+    on_memory_end, own_memory, spawn, swap_memory, thread_count, waits_for_vfork,
 };
 pub use local::{ProcessLocal, nothing};
 pub use send::{

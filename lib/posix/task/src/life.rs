@@ -150,11 +150,16 @@ pub(crate) fn leaves(process: &Process, thread: &Thread) -> bool {
     process.ending.is_some() || process.only.is_some_and(|only| only != thread.tid)
 }
 
-/// Whether the current thread is the last of its process.
-pub fn is_last_thread() -> bool {
+/// How many threads the current process has.
+pub fn thread_count() -> usize {
     let mut tasks = tasks();
     let pid = tasks.thread().pid;
-    tasks.threads.iter().filter(|thread| thread.pid == pid).count() < 2
+    tasks.threads.iter().filter(|thread| thread.pid == pid).count()
+}
+
+/// Whether the current thread is the last of its process.
+pub fn is_last_thread() -> bool {
+    thread_count() < 2
 }
 
 /// Drops everything that the families keep of the current process: its last thread ends.

@@ -77,8 +77,6 @@ unilith_sched_api::bind!(
     [unilith_posix_fd::POLLER, unilith_posix_process::POLLER]
 );
 
-/// One thread, which waits by asking again.
-
 struct NoPages;
 
 impl unilith_mem_api::PageAllocator for NoPages {
@@ -201,6 +199,9 @@ impl UserSpace for User {
     }
     fn is_mapped(addr: usize) -> bool {
         MEMORY.lock().expect("not poisoned").contains_key(&addr)
+    }
+    fn resident(_: usize, _: usize) -> usize {
+        0
     }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         touch(from, into.len(), Access::Read);

@@ -240,6 +240,9 @@ impl UserSpace for Fake {
     fn unmap(_: usize, _: usize) -> Result<(), MapError> {
         Err(MapError::NoMemory)
     }
+    fn resident(_: usize, _: usize) -> usize {
+        0
+    }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         let end = from.checked_add(into.len()).ok_or(Fault)?;
         if from < USER.start || end > USER.end {
