@@ -182,9 +182,7 @@ fn room(elf: &Elf<'_>, more: usize) -> Result<usize, Error> {
     let (first, end) = elf.span();
     let size = (end - first).checked_add(elf.align).and_then(|size| size.checked_add(more));
     let size = size.ok_or(Error::Addresses)?;
-    // Find room, then give it back: the segments are mapped one by one.
-    let room = unilith_space::map(Place::Anywhere(0), size, Prot::default(), Origin::Anonymous)?;
-    unilith_space::unmap(room, size)?;
+    let room = unilith_space::find_room(size)?;
     Ok(room.next_multiple_of(elf.align).wrapping_sub(first))
 }
 

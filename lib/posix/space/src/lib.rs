@@ -142,6 +142,13 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
     Ok(addr)
 }
 
+/// Where `len` bytes (rounded up to pages) are free now. ENOMEM if there is no room.
+pub fn find_room(len: usize) -> Result<usize> {
+    let (len, start) = (round_up(len)?, unilith_posix_api::range().start);
+    let space = SPACE.lock();
+    space.areas.find_free(start..space.top(), len).ok_or(Errno::ENOMEM)
+}
+
 /// Unmaps everything in `addr..addr + len`.
 pub fn unmap(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len).map_err(|_| Errno::EINVAL)?;
