@@ -82,6 +82,8 @@ fn files_are_what_linux_shows() {
     copy_out(b"d/prog\0", target).expect("mapped");
     assert_eq!(call(nr::__NR_symlink, [target, path("/prog")]), Ok(0));
     assert_eq!(call(nr::__NR_chdir, [path("/d")]), Ok(0));
+    let program = unilith_elf::Program::from_command_line().expect("named");
+    unilith_elf::set_running(program);
     process();
     descriptors();
     system();

@@ -23,7 +23,7 @@ mod stat;
 mod statfs;
 
 pub use node_file::NodeFile;
-pub use place::Place;
+pub use place::{Place, node_at, working};
 pub use procfs::PROCFS;
 
 /// The calls themselves.
