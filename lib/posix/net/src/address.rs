@@ -183,7 +183,7 @@ mod tests {
         #[test]
         fn any_bytes_are_an_address_or_an_error(
             bytes in proptest::collection::vec(any::<u8>(), 0..130),
-            domain in prop::sample::select(vec![AF_UNIX, AF_INET, AF_INET6]),
+            domain in prop::sample::select(&[AF_UNIX, AF_INET, AF_INET6][..]),
             own in any::<bool>(),
         ) {
             let mut bytes = bytes;
