@@ -55,13 +55,10 @@ pub fn open(v6: bool, kind: u32, protocol: u32) -> Result<(Box<dyn Endpoint>, u3
     }
 }
 
-/// The address for the stack: a mapped one is one of IPv4. EAFNOSUPPORT if it is no address.
+/// The address for the stack, of the socket's family: to a socket of IPv6 an address of IPv4 is a
+/// mapped one. EAFNOSUPPORT if it is no address.
 fn to_stack(address: &Address) -> Result<SocketAddr> {
     match address {
-        Address::Inet(SocketAddr::V6(v6)) => match v6.ip().to_ipv4_mapped() {
-            Some(ip) => Ok(SocketAddr::new(ip.into(), v6.port())),
-            None => Ok((*v6).into()),
-        },
         Address::Inet(address) => Ok(*address),
         Address::Unspecified | Address::Unix(_) => Err(Errno::EAFNOSUPPORT),
     }

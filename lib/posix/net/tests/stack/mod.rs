@@ -73,7 +73,7 @@ impl Tcp {
         let refused = NetError::Refused;
         let listener = listener.ok_or(refused)?;
         let other = Self::fresh(listener.v6);
-        let own = SocketAddr::new(loopback(to.is_ipv6()), NEXT_PORT.fetch_add(1, SeqCst));
+        let own = SocketAddr::new(to.ip(), NEXT_PORT.fetch_add(1, SeqCst)); // all is this host
         {
             let mut state = lock(&self.state);
             let own = *state.local.get_or_insert(own);
