@@ -67,18 +67,6 @@ pub unsafe fn fault_address() -> usize {
     address
 }
 
-/// Physical address of the page-table root (CR3 without its flags).
-///
-/// # Safety
-/// Runs in ring 0.
-#[inline]
-pub unsafe fn page_table_root() -> usize {
-    let root: usize;
-    // SAFETY: reading CR3 in ring 0 has no effect.
-    unsafe { asm!("mov {}, cr3", out(reg) root, options(nomem, nostack, preserves_flags)) };
-    root & 0x000f_ffff_ffff_f000
-}
-
 /// Drops every translation that is not global by writing CR3 back.
 ///
 /// # Safety
@@ -121,36 +109,4 @@ pub fn random() -> Option<u64> {
         };
         (ok != 0).then_some(value)
     })
-}
-
-/// Lets applications use the vector registers that the processor has: sets CR4.OSXSAVE and
-/// enables x87, SSE, AVX and AVX-512 state in XCR0 (SDM volume 1, 13.3).
-///
-/// The kernel itself is compiled for SSE2, so the upper halves stay the application's.
-///
-/// # Safety
-/// Runs in ring 0, once, before an application runs.
-pub unsafe fn enable_vector_state() {
-    const XSAVE: u32 = 1 << 26;
-    const CR4_OSXSAVE: u64 = 1 << 18;
-    const X87_SSE: u32 = 0b11;
-    const AVX: u32 = 0b100;
-    const AVX512: u32 = 0b1110_0000;
-    if cpuid(1, 0).ecx & XSAVE == 0 {
-        return;
-    }
-    let supported = cpuid(0xd, 0).eax;
-    let mut state = X87_SSE | supported & AVX;
-    if state & AVX != 0 && supported & AVX512 == AVX512 {
-        state |= AVX512;
-    }
-    // SAFETY: CPUID says that XSAVE and these states exist; x87 and SSE are always among them.
-    unsafe {
-        asm!(
-            "mov {tmp}, cr4", "or {tmp}, {osxsave}", "mov cr4, {tmp}", "xsetbv",
-            tmp = out(reg) _, osxsave = in(reg) CR4_OSXSAVE,
-            in("eax") state, in("edx") 0, in("ecx") 0,
-            options(nostack)
-        );
-    }
 }

@@ -6,10 +6,17 @@
 #![cfg(target_arch = "x86_64")]
 #![no_std]
 
+pub mod apic;
 pub mod backtrace;
+pub mod context;
 pub mod cpu;
+pub mod interrupt;
+pub mod ioapic;
 pub mod paging;
+pub mod pci;
+pub mod pic;
 pub mod port;
 pub mod tables;
 pub mod trap;
 pub mod user;
+pub mod vector;

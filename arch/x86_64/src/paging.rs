@@ -14,6 +14,10 @@ pub const HUGE: usize = 1 << 30;
 pub const PRESENT: u64 = 1 << 0;
 /// Stores are allowed.
 pub const WRITE: u64 = 1 << 1;
+/// Caches: stores go through (with [`CACHE_DISABLE`]: strong uncacheable, by the PAT's default).
+pub const WRITE_THROUGH: u64 = 1 << 3;
+/// Caches: not used.
+pub const CACHE_DISABLE: u64 = 1 << 4;
 /// In a directory: this entry maps a large page.
 pub const LARGE_PAGE: u64 = 1 << 7;
 /// Instruction fetches are forbidden.
@@ -85,35 +89,77 @@ impl Mapper {
         Some(&mut self.table(table)[address >> 12 & (ENTRIES - 1)])
     }
 
-    /// Maps the page at `address` to a fresh zeroed frame.
+    /// Maps the page at `address` to a fresh frame with the bytes that `fill` leaves in it, which
+    /// are zero at first.
     pub fn map(
         &mut self,
         address: usize,
         access: Option<u64>,
         frames: &mut dyn Frames,
+        fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Error> {
         let entry = self.entry(address, Some(frames)).ok_or(Error::NoMemory)?;
         if *entry != 0 {
             return Err(Error::Conflict);
         }
         let frame = frames.allocate().ok_or(Error::NoMemory)?;
-        self.table(frame).fill(0);
+        // SAFETY: the frame is this object's own, reachable as `new` demands, and no table yet.
+        let page = unsafe { &mut *((frame + self.direct_map) as *mut [u8; PAGE]) };
+        page.fill(0);
+        fill(page);
         if let Some(entry) = self.entry(address, None) {
             *entry = frame as u64 | bits(access);
         }
         Ok(())
     }
 
-    /// Changes the access of the page at `address`: flags for [`PRESENT`] pages, or `None` to
-    /// forbid all. The caller flushes the TLB.
-    pub fn protect(&mut self, address: usize, access: Option<u64>) -> Result<(), Error> {
-        match self.entry(address, None) {
-            Some(entry) if *entry != 0 => {
-                *entry = *entry & ADDRESS | bits(access);
-                Ok(())
+    /// The first page from `address` on that is mapped, below `end`. Where there are no tables it
+    /// takes one step, however large the gap.
+    fn next(&mut self, mut address: usize, end: usize) -> Option<usize> {
+        'pages: while address < end {
+            let mut table = self.root;
+            for shift in [39, 30, 21] {
+                let entry = self.table(table)[address >> shift & (ENTRIES - 1)];
+                if entry & PRESENT == 0 {
+                    address = ((address >> shift) + 1).checked_mul(1 << shift)?;
+                    continue 'pages;
+                }
+                table = (entry & ADDRESS) as usize;
             }
-            _ => Err(Error::Conflict),
+            let first = address >> 12 & (ENTRIES - 1);
+            let found = self.table(table)[first..].iter().position(|entry| *entry != 0);
+            match found {
+                Some(pages) => return Some(address + pages * PAGE).filter(|at| *at < end),
+                None => address += (ENTRIES - first) * PAGE,
+            }
         }
+        None
+    }
+
+    /// Calls `visit` for the entry of every page that is mapped in `start..end`, with its address.
+    fn each(&mut self, start: usize, end: usize, visit: &mut dyn FnMut(usize, &mut u64)) {
+        let mut address = start;
+        while let Some(at) = self.next(address, end) {
+            if let Some(entry) = self.entry(at, None) {
+                visit(at, entry);
+            }
+            address = at + PAGE;
+        }
+    }
+
+    /// Changes the access of the pages that are mapped in `start..end`: flags for [`PRESENT`]
+    /// pages, or `None` to forbid all. `flush` is told each address for the TLB.
+    pub fn protect(
+        &mut self,
+        start: usize,
+        end: usize,
+        access: Option<u64>,
+        flush: &mut dyn FnMut(usize),
+    ) {
+        self.each(start, end, &mut |address, entry| {
+            *entry = *entry & ADDRESS | bits(access);
+            flush(address);
+        });
     }
 
     /// Whether there is a page at `address`.
@@ -121,18 +167,84 @@ impl Mapper {
         self.entry(address, None).is_some_and(|entry| *entry != 0)
     }
 
-    /// Unmaps the page at `address` and frees its frame; false if there was none. The caller
-    /// flushes the TLB.
-    pub fn unmap(&mut self, address: usize, frames: &mut dyn Frames) -> bool {
-        match self.entry(address, None) {
-            Some(entry) if *entry != 0 => {
-                let frame = (*entry & ADDRESS) as usize;
-                *entry = 0;
-                frames.free(frame);
-                true
+    /// Unmaps the pages that are mapped in `start..end`; `free` gets each address, for the TLB,
+    /// and then its frame.
+    pub fn unmap(&mut self, start: usize, end: usize, free: &mut dyn FnMut(usize, usize)) {
+        self.each(start, end, &mut |address, entry| {
+            let frame = (*entry & ADDRESS) as usize;
+            *entry = 0;
+            free(address, frame);
+        });
+    }
+
+    /// Moves the pages that are mapped in `start..end` to addresses `distance` further on
+    /// (wrapping), where nothing is mapped. `flush` is told each old address. On an error a part
+    /// has been moved.
+    pub fn relocate(
+        &mut self,
+        start: usize,
+        end: usize,
+        distance: usize,
+        frames: &mut dyn Frames,
+        flush: &mut dyn FnMut(usize),
+    ) -> Result<(), Error> {
+        let mut address = start;
+        while let Some(at) = self.next(address, end) {
+            let value = self.entry(at, None).map_or(0, |entry| *entry);
+            let to = self.entry(at.wrapping_add(distance), Some(frames)).ok_or(Error::NoMemory)?;
+            if *to != 0 {
+                return Err(Error::Conflict);
             }
-            _ => false,
+            *to = value;
+            if let Some(from) = self.entry(at, None) {
+                *from = 0;
+            }
+            flush(at);
+            address = at + PAGE;
         }
+        Ok(())
+    }
+
+    /// Frees the page tables that `start..end` needed and below which nothing is mapped any more.
+    /// True if there were any: the caller flushes the whole TLB, which may have looked into them.
+    pub fn prune(&mut self, start: usize, end: usize, frames: &mut dyn Frames) -> bool {
+        let mut pruned = false;
+        // From the lowest level up: a table that stays keeps those above it.
+        for shift in [21, 30, 39] {
+            let span = 1 << shift;
+            let mut any = false;
+            for address in (start & !(span - 1)..end).step_by(span) {
+                any |= self.free_table(address, shift, frames);
+            }
+            if !any {
+                break;
+            }
+            pruned = true;
+        }
+        pruned
+    }
+
+    /// Frees the table that maps the `1 << shift` bytes around `address`, if it is empty.
+    fn free_table(&mut self, address: usize, shift: usize, frames: &mut dyn Frames) -> bool {
+        let mut table = self.root;
+        for level in [39, 30, 21] {
+            let index = address >> level & (ENTRIES - 1);
+            let entry = self.table(table)[index];
+            if entry & PRESENT == 0 {
+                return false;
+            }
+            let below = (entry & ADDRESS) as usize;
+            if level == shift {
+                let empty = self.table(below).iter().all(|&entry| entry == 0);
+                if empty {
+                    self.table(table)[index] = 0;
+                    frames.free(below);
+                }
+                return empty;
+            }
+            table = below;
+        }
+        false
     }
 }
 
@@ -184,22 +296,83 @@ mod tests {
         let mut frames = Host { left: 100, freed: Vec::new() };
         let mut space = mapper(&mut frames);
         let address = 0x40_0000;
-        assert_eq!(space.map(address, Some(WRITE), &mut frames), Ok(()));
-        assert_eq!(space.map(address, Some(WRITE), &mut frames), Err(Error::Conflict));
-        assert_eq!(space.map(address + PAGE, None, &mut frames), Ok(()));
+        let fill = &mut |page: &mut [u8]| {
+            assert!(page.iter().all(|byte| *byte == 0));
+            page[7] = 7;
+        };
+        assert_eq!(space.map(address, Some(WRITE), &mut frames, fill), Ok(()));
+        assert_eq!(space.map(address, Some(WRITE), &mut frames, fill), Err(Error::Conflict));
+        assert_eq!(space.map(address + PAGE, None, &mut frames, fill), Ok(()));
         assert!(space.is_mapped(address + PAGE));
         let entry = *space.entry(address, None).unwrap();
         assert_eq!(entry & (PRESENT | WRITE | NO_EXECUTE), PRESENT | WRITE);
-        assert_eq!(space.protect(address, Some(NO_EXECUTE)), Ok(()));
+        // SAFETY: a leaked page of the host.
+        assert_eq!(unsafe { *(((entry & ADDRESS) + 7) as *const u8) }, 7);
+        let mut flushed = Vec::new();
+        let end = address + PAGE;
+        space.protect(0x1000, end, Some(NO_EXECUTE), &mut |at| flushed.push(at));
+        assert_eq!(flushed, [address]);
         let after = *space.entry(address, None).unwrap();
         assert_eq!(after & ADDRESS, entry & ADDRESS, "the frame stays");
         assert_eq!(after & (PRESENT | WRITE | NO_EXECUTE), PRESENT | NO_EXECUTE);
         assert_eq!(*space.entry(address + PAGE, None).unwrap() & PRESENT, 0);
-        assert!(space.unmap(address, &mut frames));
-        assert!(!space.unmap(address, &mut frames));
-        assert_eq!(frames.freed, [(entry & ADDRESS) as usize]);
-        assert_eq!(space.protect(address, None), Err(Error::Conflict));
-        assert_eq!(space.protect(1 << 40, None), Err(Error::Conflict));
+        let mut freed = Vec::new();
+        space.unmap(0x1000, end, &mut |at, frame| freed.push((at, frame)));
+        space.unmap(0x1000, end, &mut |at, frame| freed.push((at, frame)));
+        assert_eq!(freed, [(address, (entry & ADDRESS) as usize)]);
+        assert!(space.is_mapped(address + PAGE));
+    }
+
+    #[test]
+    fn a_large_gap_is_one_step() {
+        let mut frames = Host { left: 100, freed: Vec::new() };
+        let mut space = mapper(&mut frames);
+        let last = (1 << 47) - PAGE;
+        assert_eq!(space.map(last, Some(0), &mut frames, &mut |_| {}), Ok(()));
+        assert_eq!(space.next(0, 1 << 47), Some(last));
+        assert_eq!(space.next(0, last), None);
+    }
+
+    #[test]
+    fn pages_move_with_their_frames() {
+        let mut frames = Host { left: 100, freed: Vec::new() };
+        let mut space = mapper(&mut frames);
+        let (from, to) = (0x1f_f000, 0x7000_0000_0000);
+        for page in [from, from + 2 * PAGE] {
+            assert_eq!(space.map(page, Some(WRITE), &mut frames, &mut |_| {}), Ok(()));
+        }
+        let entry = *space.entry(from, None).unwrap();
+        let distance = to - from;
+        let moved = space.relocate(from, from + 3 * PAGE, distance, &mut frames, &mut |_| {});
+        assert_eq!(moved, Ok(()));
+        assert_eq!(*space.entry(to, None).unwrap(), entry);
+        assert!(space.is_mapped(to + 2 * PAGE) && !space.is_mapped(to + PAGE));
+        assert_eq!(space.next(0, to), None);
+    }
+
+    #[test]
+    fn empty_tables_are_freed_and_others_stay() {
+        let mut frames = Host { left: 100, freed: Vec::new() };
+        let mut space = mapper(&mut frames);
+        let (here, there) = (5 * HUGE, 5 * HUGE + LARGE);
+        for address in [here, here + PAGE, there] {
+            assert_eq!(space.map(address, Some(0), &mut frames, &mut |_| {}), Ok(()));
+        }
+        let mut gone = 0;
+        let mut unmap = |space: &mut Mapper, at| space.unmap(at, at + PAGE, &mut |_, _| gone += 1);
+        assert!(!space.prune(here, there, &mut frames), "they are in use");
+        unmap(&mut space, here);
+        assert!(!space.prune(here, here + PAGE, &mut frames), "it is half in use");
+        unmap(&mut space, here + PAGE);
+        assert!(space.prune(here, here + PAGE, &mut frames));
+        assert_eq!(frames.freed.len(), 1, "their table");
+        assert!(space.is_mapped(there));
+        unmap(&mut space, there);
+        assert!(space.prune(here, there + PAGE, &mut frames));
+        assert_eq!(frames.freed.len(), 1 + 3, "all tables but the root");
+        assert!(!space.prune(0, 1 << 32, &mut frames));
+        assert_eq!(space.map(here, Some(0), &mut frames, &mut |_| {}), Ok(()));
+        assert_eq!(gone, 3);
     }
 
     #[test]
@@ -207,7 +380,8 @@ mod tests {
         for left in 1..5 {
             let mut frames = Host { left, freed: Vec::new() };
             let mut space = mapper(&mut frames);
-            assert_eq!(space.map(0x1000, Some(0), &mut frames), Err(Error::NoMemory));
+            let mapped = space.map(0x1000, Some(0), &mut frames, &mut |_| {});
+            assert_eq!(mapped, Err(Error::NoMemory));
             assert!(!space.is_mapped(0x1000));
         }
     }

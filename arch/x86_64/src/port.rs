@@ -51,3 +51,17 @@ pub unsafe fn write32(port: u16, value: u32) {
         asm!("out dx, eax", in("eax") value, in("dx") port, options(nomem, nostack, preserves_flags))
     };
 }
+
+/// Reads 32 bits from `port`.
+///
+/// # Safety
+/// As [`read8`].
+#[inline]
+pub unsafe fn read32(port: u16) -> u32 {
+    let value: u32;
+    // SAFETY: the caller vouches for the port.
+    unsafe {
+        asm!("in eax, dx", out("eax") value, in("dx") port, options(nomem, nostack, preserves_flags))
+    };
+    value
+}

@@ -14,16 +14,29 @@ pub const CODE: u16 = 0x08;
 pub const DATA: u16 = 0x10;
 const TSS: u16 = 0x18;
 
-const VECTORS: usize = 32;
+/// The exceptions.
+const EXCEPTIONS: usize = 32;
+/// And behind them those interrupts that `interrupt` gives a gate.
+const VECTORS: usize = 48;
 const IST_STACK: usize = 8 * 1024;
 const DOUBLE_FAULT: usize = 8;
 const NMI: usize = 2;
 
 /// Something that is written while one processor boots and read by the hardware afterwards.
-struct Hardware<T>(UnsafeCell<T>);
+pub(crate) struct Hardware<T>(UnsafeCell<T>);
 
-// SAFETY: written only by `load`, which runs once, on the boot processor.
+// SAFETY: written only by `load`, `set_stack` and `set_gate`, which run on the boot processor.
 unsafe impl<T> Sync for Hardware<T> {}
+
+impl<T> Hardware<T> {
+    pub(crate) const fn new(value: UnsafeCell<T>) -> Self {
+        Self(value)
+    }
+
+    pub(crate) fn get(&self) -> *mut T {
+        self.0.get()
+    }
+}
 
 #[repr(C, packed(4))]
 struct TaskState {
@@ -95,20 +108,11 @@ pub unsafe fn load(handler: fn(&mut trap::Frame)) {
         (*gdt)[3] = limit | (base & 0xff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56;
         (*gdt)[4] = base >> 32;
 
-        let idt = IDT.0.get();
-        for vector in 0..VECTORS {
-            let target = trap::stub(vector) as u64;
+        for vector in 0..EXCEPTIONS {
             let ist = if vector == DOUBLE_FAULT || vector == NMI { 2 } else { 1 };
-            (*idt)[vector] = Gate {
-                // Offset 15..0, selector, IST, present 64-bit interrupt gate, offset 31..16.
-                low: target & 0xffff
-                    | u64::from(CODE) << 16
-                    | ist << 32
-                    | 0x8e << 40
-                    | (target >> 16 & 0xffff) << 48,
-                high: target >> 32,
-            };
+            set_gate(vector, trap::stub(vector), ist);
         }
+        let idt = IDT.0.get();
         let gdt_pointer = Pointer { limit: size_of::<[u64; 5]>() as u16 - 1, base: gdt as u64 };
         let idt_pointer =
             Pointer { limit: size_of::<[Gate; VECTORS]>() as u16 - 1, base: idt as u64 };
@@ -132,4 +136,32 @@ pub unsafe fn load(handler: fn(&mut trap::Frame)) {
             tmp = out(reg) _,
         );
     }
+}
+
+/// Sets the interrupt stack `ist` (1 to 7) to end at `top`.
+///
+/// # Safety
+/// Nobody uses this interrupt stack yet, and the new one stays the interrupts'.
+pub(crate) unsafe fn set_stack(ist: usize, top: usize) {
+    // SAFETY: the processor reads the table only when an interrupt uses this stack.
+    unsafe { (*TASK.0.get()).ist[ist - 1] = top as u64 };
+}
+
+/// Has `vector` enter at `target` with interrupts masked, on the interrupt stack `ist`.
+///
+/// # Safety
+/// `target` is entry code, and the vector does not come meanwhile.
+pub(crate) unsafe fn set_gate(vector: usize, target: usize, ist: usize) {
+    let (target, ist) = (target as u64, ist as u64);
+    let gate = Gate {
+        // Offset 15..0, selector, IST, present 64-bit interrupt gate, offset 31..16.
+        low: target & 0xffff
+            | u64::from(CODE) << 16
+            | ist << 32
+            | 0x8e << 40
+            | (target >> 16 & 0xffff) << 48,
+        high: target >> 32,
+    };
+    // SAFETY: the processor reads this gate only when the vector comes.
+    unsafe { (*IDT.0.get())[vector] = gate };
 }

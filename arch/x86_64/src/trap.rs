@@ -1,12 +1,19 @@
 //! Exceptions: entry stubs, the frame that they save, the handler that they call (SDM chapter 6).
 
+use crate::user;
+use crate::vector::{load_xmm, save_xmm};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// What an exception interrupted.
-#[repr(C)]
+#[repr(C, align(16))]
 #[derive(Clone, Debug)]
 pub struct Frame {
+    /// The vector registers.
+    pub xmm: [u128; 16],
+    reserved: u64,
+    /// The address that a page fault was about (CR2).
+    pub address: u64,
     /// General registers.
     pub r15: u64,
     #[allow(missing_docs)]
@@ -112,6 +119,34 @@ extern "C" fn dispatch(frame: &mut Frame) {
     }
 }
 
+/// Where an exception is handled: a stack pointer, and the function to call with it.
+#[repr(C)]
+struct Place {
+    stack: usize,
+    handler: usize,
+}
+
+/// Chooses where an exception is handled. The stack of the exceptions (IST) is everybody's: what
+/// may take long, or wait, has to leave it. So an application's exception is handled like a
+/// system call, at the top of its thread's kernel stack; the kernel's own, where it expects one
+/// (`user::copy`), on the stack that it interrupted; any other ends in a report and stays.
+extern "C" fn place(frame: &mut Frame) -> Place {
+    /// Bytes below the stack pointer that the code may be using (System V ABI, 3.2.2).
+    const RED_ZONE: usize = 128;
+    if let Some(stack) = user::enter(frame) {
+        return Place { stack, handler: user::on_exception as *const () as usize };
+    }
+    let handler = dispatch as *const () as usize;
+    let here = core::ptr::from_mut(frame);
+    if !user::is_copying(frame) {
+        return Place { stack: here as usize, handler };
+    }
+    let there = (frame.rsp as usize - RED_ZONE - size_of::<Frame>()) & !15;
+    // SAFETY: the kernel stack that `copy` ran on, below everything that is in use.
+    unsafe { (there as *mut Frame).copy_from_nonoverlapping(here, 1) };
+    Place { stack: there, handler }
+}
+
 /// One stub per vector, [`STUB`] bytes apart: makes the stack look alike for all of them.
 #[unsafe(naked)]
 extern "C" fn stubs() {
@@ -131,23 +166,28 @@ extern "C" fn stubs() {
     )
 }
 
-/// Saves the registers and calls the handler. The vector registers are not saved: a handler
-/// returns only to code that expects to lose them (`user::copy`).
+/// Saves all registers and calls the handler where `place` says.
 #[unsafe(naked)]
 extern "C" fn common() {
     naked_asm!(
         "push rax", "push rbx", "push rcx", "push rdx", "push rsi", "push rdi", "push rbp",
         "push r8", "push r9", "push r10", "push r11", "push r12", "push r13", "push r14", "push r15",
+        "mov rax, cr2",
+        "push rax",
+        "sub rsp, 8 + 256",
+        save_xmm!(),
         "cld",
         "mov rdi, rsp",
-        "mov rbp, rsp",
-        "and rsp, -16",
-        "call {dispatch}",
-        "mov rsp, rbp",
+        "call {place}",
+        "mov rsp, rax",
+        "mov rdi, rax",
+        "call rdx",
+        load_xmm!(),
+        "add rsp, 256 + 16",
         "pop r15", "pop r14", "pop r13", "pop r12", "pop r11", "pop r10", "pop r9", "pop r8",
         "pop rbp", "pop rdi", "pop rsi", "pop rdx", "pop rcx", "pop rbx", "pop rax",
         "add rsp, 16",
         "iretq",
-        dispatch = sym dispatch,
+        place = sym place,
     )
 }

@@ -1,12 +1,14 @@
 //! The border between kernel and application: both run in ring 0, but an application's pointers
-//! may be bad, and its system calls arrive through the `syscall` instruction.
+//! may be bad, its system calls arrive through the `syscall` instruction, and its exceptions are
+//! handled on the same stack in the same way.
 
-use crate::cpu;
 use crate::tables::CODE;
 use crate::trap::{Frame, PAGE_FAULT};
+use crate::vector::{load_xmm, save_xmm};
+use crate::{cpu, vector};
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// Copies `len` bytes; false if a page on either side could not be accessed. A part may have
 /// been copied by then.
@@ -16,8 +18,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 /// address range, about which nothing is promised but that it is not the kernel's.
 pub unsafe fn copy(from: *const u8, to: *mut u8, len: usize) -> bool {
     let failed: usize;
-    // SAFETY: a fault inside `copy_bytes` resumes at `copy_fault` (see `fix_up`). The vector
-    // registers are declared lost because the fault handler does not save them.
+    // SAFETY: a fault inside `copy_bytes` that nobody resolves resumes at `copy_fault` (see
+    // `fix_up`).
     unsafe {
         asm!(
             "call {}",
@@ -51,124 +53,279 @@ extern "C" fn copy_fault() {
     naked_asm!("mov eax, 1", "ret")
 }
 
-/// If `frame` is a fault of [`copy`] on an application's address, makes the copy fail and says
-/// true: return to it.
-pub fn fix_up(frame: &mut Frame) -> bool {
+/// Whether `frame` is an exception of [`copy`] on an application's address.
+pub fn is_copying(frame: &Frame) -> bool {
     const GENERAL_PROTECTION: u64 = 13; // a non-canonical address
     let start = copy_bytes as *const () as u64;
     // The code of `copy_bytes` is 20 bytes; it is followed by other functions.
     let inside = (start..start + 20).contains(&frame.rip);
-    if inside && (frame.vector == PAGE_FAULT || frame.vector == GENERAL_PROTECTION) {
-        frame.rip = copy_fault as *const () as u64;
-        return true;
-    }
-    false
+    inside && (frame.vector == PAGE_FAULT || frame.vector == GENERAL_PROTECTION)
 }
 
-/// The registers of a system call.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Syscall {
-    /// The number (rax).
-    pub nr: usize,
-    /// The arguments: rdi, rsi, rdx, r10, r8, r9.
-    pub args: [usize; 6],
+/// If `frame` is an exception of [`copy`] on an application's address, makes the copy fail and
+/// says true: return to it.
+pub fn fix_up(frame: &mut Frame) -> bool {
+    let copying = is_copying(frame);
+    if copying {
+        frame.rip = copy_fault as *const () as u64;
+    }
+    copying
+}
+
+/// All registers of an application's thread at a system call or an exception. General registers
+/// have the processor's names.
+#[repr(C, align(16))]
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Registers {
+    pub xmm: [u128; 16],
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub rbp: u64,
+    pub rbx: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rax: u64,
+    pub rcx: u64,
+    pub rdx: u64,
+    pub rsi: u64,
+    pub rdi: u64,
+    /// The number of the system call; all ones at an exception.
+    pub orig_rax: u64,
+    pub rip: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    #[doc(hidden)]
+    pub reserved: u64,
+}
+
+/// The flags that an application may set: status flags, DF, AC and ID (SDM volume 1, 3.4.3).
+pub const USER_FLAGS: u64 = 0x24_0cd5;
+
+/// An exception of an application: its registers lie where those of a system call lie, at the top
+/// of the thread's kernel stack.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub struct Exception {
+    /// Which.
+    pub vector: u64,
+    /// The error code, 0 for exceptions that have none.
+    pub error: u64,
+    /// The address that a page fault was about.
+    pub address: u64,
+    reserved: u64,
+    /// The registers, which the handler may change.
+    pub registers: Registers,
 }
 
 /// This processor's data, at GS.
 #[repr(C)]
 struct PerCpu {
+    /// The end of the current thread's kernel stack.
     kernel_stack: usize,
+    /// Scratch of the entry code.
     user_stack: usize,
+    /// Scratch of the return code.
+    user_rip: usize,
 }
 
 struct Boot(UnsafeCell<PerCpu>);
 
-// SAFETY: written by `start` before GS points to it, then only by this processor's entry code.
+// SAFETY: written before GS points to it, then only by this processor.
 unsafe impl Sync for Boot {}
 
-static BOOT_CPU: Boot = Boot(UnsafeCell::new(PerCpu { kernel_stack: 0, user_stack: 0 }));
+static BOOT_CPU: Boot =
+    Boot(UnsafeCell::new(PerCpu { kernel_stack: 0, user_stack: 0, user_rip: 0 }));
 
-static HANDLER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+/// The addresses that are an application's, as the platform has it; empty before the start.
+static RANGE: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+static SYSCALL: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static EXCEPTION: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
-extern "C" fn dispatch(call: &Syscall) -> isize {
-    // SAFETY: `start` stores a function of this type before any application runs.
-    let handler: fn(&Syscall) -> isize =
-        unsafe { core::mem::transmute(HANDLER.load(Ordering::Relaxed)) };
-    handler(call)
+/// What is called for an application.
+#[derive(Clone, Copy, Debug)]
+pub struct Handlers {
+    /// A system call.
+    pub syscall: extern "C" fn(*mut Registers),
+    /// An exception.
+    pub exception: fn(&mut Exception),
+    /// Where its instructions may be.
+    pub range: (u64, u64),
 }
 
-/// Target of `syscall`. Linux's contract: all registers but rax, rcx and r11 survive, vector
-/// registers and flags included. The kernel is compiled for SSE2, so saving xmm0-15 suffices;
-/// the callee-saved general registers are the compiler's business.
+/// If an application's instruction caused the exception, moves it to the top of the thread's
+/// kernel stack, as an [`Exception`]: its address.
+pub(crate) fn enter(frame: &Frame) -> Option<usize> {
+    let [start, end] = [0, 1].map(|i: usize| RANGE[i].load(Ordering::Relaxed));
+    if !(start..end).contains(&frame.rip) {
+        return None;
+    }
+    let exception = Exception {
+        vector: frame.vector,
+        error: frame.error,
+        address: frame.address,
+        reserved: 0,
+        registers: Registers {
+            xmm: frame.xmm,
+            r15: frame.r15,
+            r14: frame.r14,
+            r13: frame.r13,
+            r12: frame.r12,
+            rbp: frame.rbp,
+            rbx: frame.rbx,
+            r11: frame.r11,
+            r10: frame.r10,
+            r9: frame.r9,
+            r8: frame.r8,
+            rax: frame.rax,
+            rcx: frame.rcx,
+            rdx: frame.rdx,
+            rsi: frame.rsi,
+            rdi: frame.rdi,
+            orig_rax: u64::MAX,
+            rip: frame.rip,
+            rflags: frame.rflags,
+            rsp: frame.rsp,
+            reserved: 0,
+        },
+    };
+    // SAFETY: while an application runs, nothing is on its thread's kernel stack.
+    unsafe {
+        let place = ((*BOOT_CPU.0.get()).kernel_stack - size_of::<Exception>()) as *mut Exception;
+        place.write(exception);
+        Some(place as usize)
+    }
+}
+
+/// Handles an exception that [`enter`] moved here, and goes back.
+pub(crate) extern "C" fn on_exception(exception: *mut Exception) -> ! {
+    // SAFETY: `start` stores a function of this type; the exception is on this stack, and no other
+    // reference to it exists.
+    unsafe {
+        let handler: fn(&mut Exception) = core::mem::transmute(EXCEPTION.load(Ordering::Relaxed));
+        handler(&mut *exception);
+        resume(&(*exception).registers)
+    }
+}
+
+/// The registers of the system call or exception that the current thread is in.
+///
+/// # Safety
+/// It is in one.
+pub unsafe fn registers() -> *mut Registers {
+    // SAFETY: both entries put them right below the end of the kernel stack.
+    unsafe { ((*BOOT_CPU.0.get()).kernel_stack - size_of::<Registers>()) as *mut Registers }
+}
+
+/// The kernel stack of the thread that runs next ends at `end`.
+///
+/// # Safety
+/// It is a 16-byte aligned end of that thread's stack; nothing above the part in use is in use when
+/// the application runs.
+pub unsafe fn set_kernel_stack(end: usize) {
+    // SAFETY: this processor's data, which only its entry code reads.
+    unsafe { (*BOOT_CPU.0.get()).kernel_stack = end };
+}
+
+/// The end of the current thread's kernel stack.
+pub fn kernel_stack() -> usize {
+    // SAFETY: this processor's data, written by this processor.
+    unsafe { (*BOOT_CPU.0.get()).kernel_stack }
+}
+
+extern "C" fn dispatch(registers: *mut Registers) {
+    // SAFETY: `start` stores a function of this type before any application runs.
+    let handler: extern "C" fn(*mut Registers) =
+        unsafe { core::mem::transmute(SYSCALL.load(Ordering::Relaxed)) };
+    handler(registers);
+}
+
+/// Target of `syscall`: makes [`Registers`] and calls the handler. Linux's contract is that all
+/// registers but rax, rcx and r11 survive, vector registers and flags included. The kernel is
+/// compiled for SSE2, so of the vector registers it changes xmm0-15 only.
 #[unsafe(naked)]
 extern "C" fn entry() {
     naked_asm!(
         "mov gs:[8], rsp",
         "mov rsp, gs:[0]",
+        "push 0",
         "push gs:[8]",
-        "push rcx",
         "push r11",
-        "push r9", "push r8", "push r10", "push rdx", "push rsi", "push rdi", "push rax",
-        // The kernel stack is aligned to 16; ten words and 16 vectors keep it so.
-        "mov rdi, rsp",
+        "push rcx",
+        "push rax",
+        "push rdi", "push rsi", "push rdx", "push rcx", "push rax", "push r8", "push r9", "push r10",
+        "push r11", "push rbx", "push rbp", "push r12", "push r13", "push r14", "push r15",
         "sub rsp, 256",
-        "movaps [rsp], xmm0", "movaps [rsp + 16], xmm1", "movaps [rsp + 32], xmm2", "movaps [rsp + 48], xmm3",
-        "movaps [rsp + 64], xmm4", "movaps [rsp + 80], xmm5", "movaps [rsp + 96], xmm6", "movaps [rsp + 112], xmm7",
-        "movaps [rsp + 128], xmm8", "movaps [rsp + 144], xmm9", "movaps [rsp + 160], xmm10", "movaps [rsp + 176], xmm11",
-        "movaps [rsp + 192], xmm12", "movaps [rsp + 208], xmm13", "movaps [rsp + 224], xmm14", "movaps [rsp + 240], xmm15",
+        save_xmm!(),
+        "mov rdi, rsp",
         "call {dispatch}",
-        "movaps xmm0, [rsp]", "movaps xmm1, [rsp + 16]", "movaps xmm2, [rsp + 32]", "movaps xmm3, [rsp + 48]",
-        "movaps xmm4, [rsp + 64]", "movaps xmm5, [rsp + 80]", "movaps xmm6, [rsp + 96]", "movaps xmm7, [rsp + 112]",
-        "movaps xmm8, [rsp + 128]", "movaps xmm9, [rsp + 144]", "movaps xmm10, [rsp + 160]", "movaps xmm11, [rsp + 176]",
-        "movaps xmm12, [rsp + 192]", "movaps xmm13, [rsp + 208]", "movaps xmm14, [rsp + 224]", "movaps xmm15, [rsp + 240]",
-        "add rsp, 264",
-        "pop rdi", "pop rsi", "pop rdx", "pop r10", "pop r8", "pop r9",
-        "popfq",
-        "pop rcx",
-        "pop rsp",
-        "jmp rcx",
+        "mov rdi, rsp",
+        "jmp {resume}",
         dispatch = sym dispatch,
+        resume = sym resume,
     )
 }
 
-/// Starts an application: from now on `syscall` calls `handler` on the stack that ends at
-/// `kernel_stack`.
+/// Lets the application go on with these registers.
 ///
 /// # Safety
-/// Runs in ring 0 once. `kernel_stack` is the 16-byte aligned end of a stack that nobody uses
-/// any more, the caller's own included.
-pub unsafe fn start(
-    entry_point: usize,
-    stack: usize,
-    kernel_stack: usize,
-    handler: fn(&Syscall) -> isize,
-) -> ! {
+/// They are an application's, with flags among [`USER_FLAGS`], and lie on the current thread's
+/// kernel stack, of which nothing else is in use any more.
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume(registers: *const Registers) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        load_xmm!(),
+        "add rsp, 256",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rax",
+        "pop rcx",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "add rsp, 8",
+        "pop gs:[16]",
+        "popfq",
+        "pop rsp",
+        "jmp gs:[16]",
+    )
+}
+
+/// Has an application's system calls and exceptions call `handlers`, on the stack that ends at
+/// `kernel_stack`. [`resume`] starts it.
+///
+/// # Safety
+/// Runs in ring 0 once. `kernel_stack` is the 16-byte aligned end of the current thread's stack.
+pub unsafe fn start(kernel_stack: usize, handlers: Handlers) {
     // Cleared at entry: TF, IF, DF, NT, AC (SDM chapter 5.8.8).
     const CLEARED: u64 = 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 | 1 << 18;
     const SYSCALL_ENABLE: u64 = 1;
-    HANDLER.store(handler as *mut (), Ordering::Relaxed);
-    // SAFETY: GS points to this processor's data from here on, the entry code is the only user
-    // of both, and `iretq` enters ring 0 code as the application's first instruction.
+    SYSCALL.store(handlers.syscall as *mut (), Ordering::Relaxed);
+    EXCEPTION.store(handlers.exception as *mut (), Ordering::Relaxed);
+    // SAFETY: GS points to this processor's data from here on, and the entry code is the only user
+    // of both.
     unsafe {
-        (*BOOT_CPU.0.get()).kernel_stack = kernel_stack;
+        set_kernel_stack(kernel_stack);
         cpu::write_msr(cpu::GS_BASE, BOOT_CPU.0.get() as u64);
         cpu::write_msr(cpu::STAR, u64::from(CODE) << 32);
         cpu::write_msr(cpu::LSTAR, entry as *const () as u64);
         cpu::write_msr(cpu::FMASK, CLEARED);
         cpu::write_msr(cpu::EFER, cpu::read_msr(cpu::EFER) | SYSCALL_ENABLE);
-        cpu::enable_vector_state();
-        asm!(
-            "mov rsp, {stack}",
-            "push 2", // flags: nothing but the bit that is always one
-            "popfq",
-            "xor ebx, ebx", "xor ecx, ecx", "xor edx, edx", "xor esi, esi", "xor edi, edi",
-            "xor ebp, ebp", "xor r8d, r8d", "xor r9d, r9d", "xor r10d, r10d", "xor r11d, r11d",
-            "xor r12d, r12d", "xor r13d, r13d", "xor r14d, r14d", "xor r15d, r15d",
-            "jmp rax",
-            stack = in(reg) stack,
-            in("rax") entry_point,
-            options(noreturn)
-        )
+        vector::enable();
     }
+    RANGE[0].store(handlers.range.0, Ordering::Relaxed);
+    RANGE[1].store(handlers.range.1, Ordering::Relaxed);
 }

@@ -8,6 +8,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use linux_raw_sys::general as abi;
 use unilith_platform::{Event, Stream};
+use unilith_posix_api::Access;
 use unilith_x86_64::backtrace::{Interrupted, walk, walk_interrupted};
 
 /// Exit status of a kernel that crashed: 128 + SIGABRT.
@@ -134,6 +135,21 @@ impl Write for Console {
 
 extern "C" fn on_crash(signal: u32, info: *const u8, context: *mut Context) {
     static CRASHING: AtomicBool = AtomicBool::new(false);
+    /// The host's copy of the processor's error code is the register behind the flags, and two.
+    const ERROR: usize = 19;
+    const WRITE: u64 = 1 << 1;
+    const FETCH: u64 = 1 << 4;
+    // SAFETY: as below.
+    let (error, at) =
+        unsafe { ((*context).registers[ERROR], info.add(16).cast::<usize>().read_unaligned()) };
+    let access = match error {
+        error if error & FETCH != 0 => Access::Execute,
+        error if error & WRITE != 0 => Access::Write,
+        _ => Access::Read,
+    };
+    if signal == abi::SIGSEGV && user::resolve(at, access) {
+        return;
+    }
     if CRASHING.swap(true, Ordering::Relaxed) {
         host::exit(CRASHED);
     }

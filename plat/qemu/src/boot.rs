@@ -16,15 +16,16 @@ pub const DIRECT_MAP: usize = 0xffff_8000_0000_0000;
 /// Bytes of the boot stack.
 pub const STACK_SIZE: usize = unilith_config::number(option_env!("CONFIG_STACK_SIZE"), 32) * 1024;
 
-/// A page table that is written by the entry code, then by `memory`.
+/// A page table that is written by the entry code, then by `memory` and `devices`.
 #[repr(C, align(4096))]
 pub struct BootTable(pub core::cell::UnsafeCell<Table>);
 
-// SAFETY: changed only while one processor boots.
+// SAFETY: changed only while one processor boots, and under the lock of `devices`.
 unsafe impl Sync for BootTable {}
 
 impl BootTable {
-    const fn new() -> Self {
+    /// An empty table.
+    pub const fn new() -> Self {
         Self(core::cell::UnsafeCell::new([0; 512]))
     }
 }
@@ -118,6 +119,8 @@ global_asm!(
     "mov eax, 0x80010023",
     "mov cr0, eax",
     "lgdt [3f - {base}]",
+    // The loader promises no stack.
+    "mov esp, offset __unilith_stack_end - {base}",
     "push 0x8",
     "mov eax, offset unilith_long_mode - {base}",
     "push eax",

@@ -43,8 +43,18 @@ fn framed() -> bool {
             .any(|word| word == b"unilith.framed");
         state = 1 + u8::from(asked);
         STATE.store(state, Ordering::Relaxed);
+        if asked {
+            // The port has just been emptied: from now on the runner may send.
+            escape(b'o');
+        }
     }
     state == 2
+}
+
+/// Once in the image: there is more code in a write than in a call.
+#[inline(never)]
+fn escape(letter: u8) {
+    UART.write([DLE, letter].into_iter());
 }
 
 /// Writes `bytes` to `stream`.
@@ -54,7 +64,7 @@ pub fn write(stream: Stream, bytes: &[u8]) {
     }
     if STREAM.swap(stream as u8, Ordering::Relaxed) != stream as u8 {
         let letter = if stream == Stream::Out { b'o' } else { b'e' };
-        UART.write([DLE, letter].into_iter());
+        escape(letter);
     }
     for part in bytes.split_inclusive(|&byte| byte == DLE) {
         UART.write(part.iter().copied());

@@ -8,9 +8,12 @@
 #![no_std]
 
 mod boot;
+mod bus;
 mod clock;
 mod console;
 mod crash;
+mod devices;
+mod idle;
 mod memory;
 mod power;
 mod pvh;
@@ -95,8 +98,8 @@ impl Platform for Qemu {
         crash::backtrace(visit);
     }
 
-    fn idle(_: u64) {
-        core::hint::spin_loop();
+    fn idle(deadline: u64) {
+        idle::idle(deadline);
     }
 
     fn exit(status: u8) -> ! {
@@ -105,5 +108,7 @@ impl Platform for Qemu {
     }
 }
 
+/// What drivers need.
+pub use bus::QemuBus;
 /// The application's half of the address space.
 pub use user::QemuUser;

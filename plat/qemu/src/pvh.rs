@@ -12,6 +12,9 @@ const RAM: u32 = 1;
 const COMMAND_LINE_MAX: usize = 64 * 1024;
 /// The direct map's size with the largest pages: 512 GiB.
 const REACH: u64 = 512 << 30;
+/// What the direct map has from the first instruction on: structures must be there, as it is they
+/// that tell how far to extend it.
+const EARLY_REACH: u64 = unilith_x86_64::paging::HUGE as u64;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -49,7 +52,7 @@ struct MemoryMapEntry {
 /// Reads a structure from physical memory.
 fn read<T: Copy>(physical: u64) -> Option<T> {
     let end = physical.checked_add(size_of::<T>() as u64)?;
-    if physical == 0 || end > REACH {
+    if physical == 0 || end > EARLY_REACH {
         return None;
     }
     // SAFETY: inside the direct map. T is made of integers only (the three structures above).
@@ -66,7 +69,8 @@ pub fn ram() -> impl Iterator<Item = (u64, u64)> {
     let info = start_info().filter(|info| info.version >= 1);
     let (base, count) = info.map_or((0, 0), |info| (info.memmap, info.memmap_entries.min(128)));
     (0..u64::from(count)).filter_map(move |i| {
-        let entry: MemoryMapEntry = read(base + i * size_of::<MemoryMapEntry>() as u64)?;
+        let entry: MemoryMapEntry =
+            read(base.checked_add(i * size_of::<MemoryMapEntry>() as u64)?)?;
         let end = entry.address.checked_add(entry.size)?.min(REACH);
         (entry.kind == RAM && entry.address < end).then_some((entry.address, end))
     })
@@ -74,13 +78,18 @@ pub fn ram() -> impl Iterator<Item = (u64, u64)> {
 
 /// Physical ranges that hold what the loader passed.
 pub fn occupied() -> impl Iterator<Item = (u64, u64)> {
-    let info = start_info();
-    let module = info.and_then(first_module).map(|m| (m.address, m.address.saturating_add(m.size)));
-    let line = info.map(|i| (i.command_line, i.command_line + command_line().len() as u64 + 1));
-    let map = info.map(|i| {
-        (i.memmap, i.memmap + u64::from(i.memmap_entries) * size_of::<MemoryMapEntry>() as u64)
+    let range = |start: u64, len: usize| (start, start.saturating_add(len as u64));
+    let info = start_info().map(|i| {
+        let map = i.memmap_entries as usize * size_of::<MemoryMapEntry>();
+        [
+            range(UNILITH_START_INFO.load(Ordering::Relaxed), size_of::<StartInfo>()),
+            range(i.modlist, size_of::<Module>()),
+            range(i.command_line, command_line().len() + 1),
+            range(i.memmap, map),
+        ]
     });
-    [module, line, map].into_iter().flatten()
+    let module = start_info().and_then(first_module).map(|m| range(m.address, m.size as usize));
+    info.into_iter().flatten().chain(module)
 }
 
 fn first_module(info: StartInfo) -> Option<Module> {
@@ -90,7 +99,7 @@ fn first_module(info: StartInfo) -> Option<Module> {
 /// The kernel command line, without its terminator.
 pub fn command_line() -> &'static [u8] {
     let Some(info) = start_info().filter(|info| info.command_line != 0) else { return &[] };
-    if info.command_line >= REACH - COMMAND_LINE_MAX as u64 {
+    if info.command_line >= EARLY_REACH - COMMAND_LINE_MAX as u64 {
         return &[];
     }
     let start = (info.command_line as usize + DIRECT_MAP) as *const u8;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Composes an operating system out of small libraries, just for one application.
@@ -16,7 +17,8 @@ use std::path::PathBuf;
   unilith run /bin/busybox -- echo hello         an unmodified static Linux program
   unilith run /bin/busybox --rootfs DIR -- sha256sum /file
   unilith size apps/hello                        bytes of the image, by library
-  unilith config get apps/hello STACK_SIZE"
+  unilith config set apps/hello HEAP_TLSF=y      what the image contains
+  unilith COMMAND --help                         more about a command"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -50,10 +52,17 @@ pub enum Command {
 pub struct Target {
     /// A directory with unilith.toml, or a Linux program (an x86-64 ELF)
     pub app: PathBuf,
-    /// The platform: qemu, linux
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What an image is configured with, apart from its application's own configuration.
+#[derive(Args, Clone)]
+pub struct Options {
+    /// The platform [default: the application's, else qemu]
     #[arg(short, long)]
     pub plat: Option<Platform>,
-    /// Set a configuration symbol for this image
+    /// Set a configuration symbol for this image only
     #[arg(long = "set", value_name = "SYM=VAL")]
     pub set: Vec<String>,
 }
@@ -73,9 +82,24 @@ impl Platform {
             Self::Linux => "PLAT_LINUX",
         }
     }
+
+    /// The configuration's name for it: the value of PLATFORM.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu",
+            Self::Linux => "linux",
+        }
+    }
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith build apps/hello                     prints the image's path
+  unilith build apps/hello -p linux            the same as a process of this Linux
+  unilith build apps/hello --set DEBUG=y --json
+
+The image, its debugging twin and the crate that it was made from are in build/; an image whose
+sources and configuration have not changed is not made again.")]
 pub struct Build {
     #[command(flatten)]
     pub target: Target,
@@ -86,8 +110,11 @@ pub struct Build {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Machine {
+    /// The smallest and fastest: no PCI, no ACPI
     Microvm,
+    /// An i440FX: the PC of 1996
     Pc,
+    /// A Q35: PCI Express
     Q35,
 }
 
@@ -102,6 +129,18 @@ pub enum Accel {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith run apps/hello
+  unilith run apps/hello -m 2 --machine q35 --timing
+  unilith run /bin/busybox --rootfs DIR -- sha256sum /file
+  unilith run /bin/busybox -e LANG=C --timeout 10 -- env
+  sh -c \"$(unilith run -q apps/hello --dry-run)\"
+
+Without --plat this runs in QEMU, which is installed if it is missing and can be, else as a process
+of this Linux (-p linux).
+
+Exit status: the application's own; 134 if the image crashed, 124 after --timeout, 141 if nobody
+reads the output any more, 2 if what was asked for makes no sense, 1 if it failed otherwise.")]
 pub struct Run {
     #[command(flatten)]
     pub target: Target,
@@ -119,14 +158,14 @@ pub struct Run {
     pub rootfs: Option<PathBuf>,
     /// Set an environment variable of the application
     #[arg(short, long = "env", value_name = "K=V")]
-    pub env: Vec<String>,
+    pub env: Vec<OsString>,
     /// End the run after this many seconds, with exit status 124
     #[arg(long, value_name = "SECS")]
     pub timeout: Option<f64>,
     /// Show how long each step of the boot took
     #[arg(long)]
     pub timing: bool,
-    /// Print the exact command that would start the image, and stop
+    /// Build, print the command that starts the image with a plain console, and stop
     #[arg(long)]
     pub dry_run: bool,
     /// Do not say which platform was chosen and why
@@ -134,19 +173,29 @@ pub struct Run {
     pub quiet: bool,
     /// Arguments of the application
     #[arg(last = true)]
-    pub args: Vec<std::ffi::OsString>,
+    pub args: Vec<OsString>,
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith libs
+  unilith libs apps/hello                      * selected, - an interface between libraries
+  unilith libs --json | jq -r '.[].library'")]
 pub struct Libs {
     /// Show which of them the image of this application contains
     pub app: Option<PathBuf>,
+    #[command(flatten)]
+    pub options: Options,
     /// As JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith config show apps/hello
+  unilith config get apps/hello HEAP_CHUNK --set HEAP_TLSF=y
+  unilith config set apps/hello HEAP_TLSF=y HEAP_CHUNK=128")]
 pub struct Config {
     #[command(subcommand)]
     pub command: ConfigCommand,
@@ -155,6 +204,9 @@ pub struct Config {
 #[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Print the whole configuration of an application
+    #[command(after_help = "Examples:
+  unilith config show apps/hello > hello.config
+  unilith config show apps/hello --json | jq .HEAP_CHUNK")]
     Show {
         #[command(flatten)]
         target: Target,
@@ -163,13 +215,24 @@ pub enum ConfigCommand {
         json: bool,
     },
     /// Print the value of one symbol
+    #[command(after_help = "Examples:
+  unilith config get apps/hello PLATFORM
+  unilith config get apps/hello PRINT --json   with its type, help text and why it has this value")]
     Get {
         #[command(flatten)]
         target: Target,
         /// The symbol, with or without CONFIG_
         symbol: String,
+        /// As JSON, with the symbol's description and why it has this value
+        #[arg(long)]
+        json: bool,
     },
     /// Write symbols into the application's unilith.toml
+    #[command(after_help = "Examples:
+  unilith config set apps/hello HEAP_TLSF=y HEAP_CHUNK=128
+  unilith config set apps/hello PRINT=n
+
+The rest of the file stays as it is. What cannot hold is refused, with the reason.")]
     Set {
         /// The application's directory
         app: PathBuf,
@@ -180,6 +243,9 @@ pub enum ConfigCommand {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith graph apps/hello | dot -Tpng > hello.png
+  unilith graph apps/hello --format svg -o hello.svg")]
 pub struct Graph {
     #[command(flatten)]
     pub target: Target,
@@ -199,6 +265,12 @@ pub enum GraphFormat {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith size apps/hello
+  unilith size apps/hello --set HEAP_TLSF=y    what would a heap cost?
+  unilith size apps/hello --json | jq '.libraries[0]'
+
+The rows add up to the bytes of the image file.")]
 pub struct Size {
     #[command(flatten)]
     pub target: Target,
@@ -208,6 +280,11 @@ pub struct Size {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith doctor
+  unilith doctor --json | jq '.[] | select(.ok | not)'
+
+Exit status 1 if something is missing without which nothing works.")]
 pub struct Doctor {
     /// As JSON
     #[arg(long)]
@@ -215,12 +292,20 @@ pub struct Doctor {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith test
+  unilith test kconfig
+
+Missing system packages are installed first, if that is allowed (UNILITH_NO_INSTALL=1 forbids it).")]
 pub struct Test {
     /// Only the tests whose name contains this
     pub filter: Option<String>,
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  unilith bench boot
+  unilith bench boot --runs 51 --json")]
 pub struct Bench {
     /// What to measure
     #[arg(default_value = "boot")]

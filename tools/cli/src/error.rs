@@ -39,10 +39,21 @@ impl fmt::Display for Error {
 impl From<unilith_image::Error> for Error {
     fn from(error: unilith_image::Error) -> Self {
         match error {
-            unilith_image::Error::Build { .. } => Self::failed(error),
+            unilith_image::Error::Build { .. } | unilith_image::Error::Io { .. } => {
+                Self::failed(error)
+            }
             unilith_image::Error::File { .. } | unilith_image::Error::Config(_) => {
                 Self::usage(error)
             }
+        }
+    }
+}
+
+impl From<unilith_rootfs::Error> for Error {
+    fn from(error: unilith_rootfs::Error) -> Self {
+        match error {
+            unilith_rootfs::Error::Io { .. } => Self::failed(error),
+            _ => Self::usage(error),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod error;
+mod output;
 mod project;
 
 use clap::Parser;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("error: {error}");
+            output::say(format_args!("error: {}", error.to_string().trim_end()));
             ExitCode::from(error.status())
         }
     }

@@ -16,9 +16,8 @@ pub struct App {
     pub name: String,
     /// What it is made of.
     pub kind: Kind,
-    /// The configuration that it starts from: a file in `profiles/`.
-    #[serde(default = "default_profile")]
-    pub profile: String,
+    /// The configuration that it starts from: a file in `profiles/`. See [`App::profile`].
+    pub profile: Option<String>,
     /// Arguments, used where the command line gives none.
     #[serde(default)]
     pub args: Vec<String>,
@@ -45,10 +44,6 @@ pub enum Kind {
     Rust,
     /// A Linux program, unmodified: it travels in the root image.
     Elf,
-}
-
-fn default_profile() -> String {
-    "default".to_owned()
 }
 
 impl App {
@@ -80,7 +75,7 @@ impl App {
         Self {
             name: "elf".to_owned(),
             kind: Kind::Elf,
-            profile: "elf".to_owned(),
+            profile: None,
             args: vec![],
             env: BTreeMap::new(),
             rootfs: None,
@@ -88,6 +83,14 @@ impl App {
             config: BTreeMap::new(),
             directory: PathBuf::new(),
         }
+    }
+
+    /// The configuration that it starts from: its own choice, else what its kind needs.
+    pub fn profile(&self) -> &str {
+        self.profile.as_deref().unwrap_or(match self.kind {
+            Kind::Rust => "default",
+            Kind::Elf => "elf",
+        })
     }
 
     /// The application's crate: package name, for `kind = "rust"`.
@@ -104,6 +107,12 @@ impl App {
             name: String,
         }
         let path = self.directory.join("Cargo.toml");
+        if !path.is_file() {
+            return Err(Error::file(
+                &path,
+                "no such file; kind = \"rust\" needs a library crate with a function `main`, such as apps/hello",
+            ));
+        }
         let manifest: Manifest =
             toml::from_str(&read(&path)?).map_err(|e| Error::file(&path, e))?;
         Ok(manifest.package.name)

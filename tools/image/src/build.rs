@@ -1,14 +1,15 @@
 //! Building: the image crate is written, cargo compiles it, the result is packed. An image whose
 //! inputs have not changed is not even asked for.
 
-use crate::app::App;
+use crate::app::{App, Kind};
+use crate::cargo::{self, Progress};
 use crate::catalog::Catalog;
 use crate::compose::{Composition, Configuration, compose};
 use crate::{Error, pack};
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
 /// A built image.
@@ -32,7 +33,7 @@ pub struct Image {
     pub rebuilt: bool,
 }
 
-/// Builds the image of `app` in the configuration; `verbose` shows cargo's progress.
+/// Builds the image of `app` in the configuration, and tells `progress` what takes long.
 ///
 /// `variant` tells configurations of one application apart: the directory's name ends with it.
 ///
@@ -43,7 +44,7 @@ pub fn build(
     configuration: &Configuration,
     app: &App,
     variant: &str,
-    verbose: bool,
+    progress: &mut dyn Progress,
 ) -> Result<Image, Error> {
     let name = format!(
         "{}-{}-{}{variant}",
@@ -56,23 +57,45 @@ pub fn build(
     let image = directory.join("image");
     let debug_image = directory.join("image.debug");
     let stamp = directory.join(".stamp");
-    let fingerprint = format!("{:016x}", fingerprint(catalog, app, &composition));
-    let up_to_date = fs::read_to_string(&stamp).is_ok_and(|old| old == fingerprint)
-        && image.is_file()
-        && debug_image.is_file();
+    let linked = catalog.root.join("build/target/x86_64-unknown-linux-gnu/release").join(&name);
+    let inputs = directory.join(".inputs");
+    let current = || {
+        let further = fs::read_to_string(&inputs).unwrap_or_default();
+        let fingerprint = fingerprint(catalog, app, &composition, &further);
+        let done = fs::read_to_string(&stamp).is_ok_and(|old| old == fingerprint)
+            && image.is_file()
+            && debug_image.is_file();
+        (done, fingerprint)
+    };
+    let mut up_to_date = current().0;
     if !up_to_date {
-        let _ = fs::remove_file(&stamp);
-        write_crate(catalog, &directory, &composition)?;
-        compile(&directory, &name, verbose)?;
-        let linked = catalog.root.join("build/target/x86_64-unknown-linux-gnu/release").join(&name);
-        let bytes = fs::read(&linked).map_err(|e| Error::file(&linked, e))?;
-        let packed =
-            pack::pack(&bytes, composition.link.paged).map_err(|e| Error::file(&linked, e))?;
-        replace(&debug_image, &bytes)?;
-        replace(&image, &packed)?;
-        replace(&stamp, fingerprint.as_bytes())?;
+        // One at a time; whoever waited may find the work done.
+        fs::create_dir_all(&directory).map_err(Error::io(&directory))?;
+        let lock = directory.join(".lock");
+        let file = File::create(&lock).map_err(Error::io(&lock))?;
+        if file.try_lock().is_err() {
+            progress.step("waiting for another build of it");
+            file.lock().map_err(Error::io(&lock))?;
+        }
+        up_to_date = current().0;
+        if !up_to_date {
+            let _ = fs::remove_file(&stamp);
+            let before = current().1;
+            write_crate(catalog, &directory, &composition)?;
+            cargo::build(&directory, &name, progress)?;
+            let bytes = fs::read(&linked).map_err(Error::io(&linked))?;
+            let packed =
+                pack::pack(&bytes, composition.link.paged).map_err(|e| Error::file(&linked, e))?;
+            replace(&debug_image, &bytes)?;
+            replace(&image, &packed)?;
+            let found = further_inputs(catalog, app, &linked);
+            let fresh = fs::read_to_string(&inputs).is_ok_and(|old| old == found);
+            replace(&inputs, found.as_bytes())?;
+            // What changed while cargo ran makes a stamp that nothing will match.
+            replace(&stamp, if fresh { before } else { current().1 }.as_bytes())?;
+        }
     }
-    let bytes = fs::read(&image).map_err(|e| Error::file(&image, e))?;
+    let bytes = fs::read(&image).map_err(Error::io(&image))?;
     Ok(Image {
         memory: pack::memory(&bytes).map_err(|e| Error::file(&image, e))?,
         bytes: bytes.len() as u64,
@@ -92,23 +115,59 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     fs::write(&fresh, bytes)
         .and_then(|()| fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)))
         .and_then(|()| fs::rename(&fresh, path))
-        .map_err(|e| Error::file(path, e))
+        .map_err(Error::io(path))
 }
 
+/// The directories whose files make an image, of whatever configuration.
+const PLACES: [&str; 4] = ["arch", "plat", "drivers", "lib"];
+
 /// Everything that an image is made from: the crate's text, and every source file's time and size.
-fn fingerprint(catalog: &Catalog, app: &App, composition: &Composition) -> u64 {
+fn fingerprint(catalog: &Catalog, app: &App, composition: &Composition, further: &str) -> String {
     let mut hasher = DefaultHasher::new();
     for text in [&composition.manifest, &composition.cargo_config, &composition.main] {
         text.hash(&mut hasher);
     }
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
-    for place in ["arch", "plat", "drivers", "lib"] {
+    for place in PLACES {
         hash_tree(&catalog.root.join(place), &mut hasher);
     }
-    if !app.directory.as_os_str().is_empty() {
+    if app.kind == Kind::Rust {
         hash_tree(&app.directory, &mut hasher);
     }
-    hasher.finish()
+    for path in further.lines() {
+        path.hash(&mut hasher);
+        hash_file(Path::new(path).metadata().ok().as_ref(), &mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
+}
+
+/// Sources that cargo used and that are in none of the places that are looked through anyway:
+/// an application may be written against crates of its own. One path a line.
+fn further_inputs(catalog: &Catalog, app: &App, linked: &Path) -> String {
+    // Makefile syntax: `target: source source`, spaces in names escaped.
+    let rules = fs::read_to_string(linked.with_extension("d")).unwrap_or_default();
+    let sources = rules.split_once(": ").map_or("", |(_, sources)| sources.trim_end());
+    let sources = sources.replace("\\ ", "\0");
+    let seen = |path: &Path| {
+        let mut places = PLACES.iter().map(|place| catalog.root.join(place));
+        places.any(|place| path.starts_with(place))
+            || path.starts_with(catalog.root.join("build"))
+            || path.starts_with(&app.directory)
+    };
+    let mut paths = BTreeSet::from([catalog.root.join("Cargo.toml")]);
+    for source in sources.split(' ').map(|source| PathBuf::from(source.replace('\0', " "))) {
+        if source.is_absolute() && !seen(&source) {
+            let manifest = source.ancestors().map(|dir| dir.join("Cargo.toml"));
+            paths.extend(manifest.into_iter().find(|file| file.is_file()));
+            paths.insert(source);
+        }
+    }
+    paths.iter().map(|path| format!("{}\n", path.display())).collect()
+}
+
+fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
+    let modified = metadata.and_then(|m| m.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+    (modified, metadata.map(fs::Metadata::len)).hash(hasher);
 }
 
 fn hash_tree(directory: &Path, hasher: &mut DefaultHasher) {
@@ -119,13 +178,14 @@ fn hash_tree(directory: &Path, hasher: &mut DefaultHasher) {
         if name == "target" || name == "tests" || name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let Ok(metadata) = entry.metadata() else { continue };
+        let Ok(kind) = entry.file_type() else { continue };
         name.hash(hasher);
-        if metadata.is_dir() {
+        if kind.is_dir() {
             hash_tree(&entry.path(), hasher);
         } else {
-            let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-            (modified, metadata.len()).hash(hasher);
+            // Of a symbolic link, what it leads to; a directory is not followed, for there are
+            // circles.
+            hash_file(entry.path().metadata().ok().as_ref(), hasher);
         }
     }
 }
@@ -143,13 +203,13 @@ fn write_crate(
     ] {
         let path = directory.join(file);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|e| Error::file(parent, e))?;
+            fs::create_dir_all(parent).map_err(Error::io(parent))?;
         }
         // An unchanged file keeps its time, so cargo sees no change either.
         if fs::read_to_string(&path).is_ok_and(|old| &old == text) {
             continue;
         }
-        fs::write(&path, text).map_err(|e| Error::file(&path, e))?;
+        fs::write(&path, text).map_err(Error::io(&path))?;
     }
     // The versions of the project's own lock file.
     let lock = directory.join("Cargo.lock");
@@ -157,35 +217,4 @@ fn write_crate(
         let _ = fs::copy(catalog.root.join("Cargo.lock"), lock);
     }
     Ok(())
-}
-
-fn compile(directory: &Path, name: &str, verbose: bool) -> Result<(), Error> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release"]).current_dir(directory).stdin(Stdio::null());
-    // Settings of whoever called us are not the image's.
-    for variable in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-        "CARGO_TARGET_DIR",
-        "CARGO_BUILD_TARGET_DIR",
-        "CARGO_BUILD_TARGET",
-        "RUSTC_WRAPPER",
-    ] {
-        command.env_remove(variable);
-    }
-    let failed = |output: String| Error::Build { image: name.to_owned(), output };
-    if verbose {
-        command.arg("--quiet").env("CARGO_TERM_PROGRESS_WHEN", "auto").stdout(Stdio::null());
-        command.args(["--config", "term.quiet=false"]);
-        let status = command.status().map_err(|e| failed(format!("cargo: {e}")))?;
-        return if status.success() { Ok(()) } else { Err(failed("see above".to_owned())) };
-    }
-    let output = command.output().map_err(|e| failed(format!("cargo: {e}")))?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
-    }
 }

@@ -1,6 +1,6 @@
 //! Composition: a solved configuration becomes an image crate that a person can read.
 
-use crate::app::{App, Kind};
+use crate::app::{self, App, Kind};
 use crate::catalog::{Catalog, Library, Link};
 use crate::{Error, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ impl Configuration {
     pub fn resolve(root: &Path, app: &App, overrides: &[String]) -> Result<Self, Error> {
         let config = |error: &dyn std::fmt::Display| Error::Config(error.to_string());
         let tree = Tree::load(&root.join("Kconfig"), &BTreeMap::new()).map_err(|e| config(&e))?;
-        let profile = root.join("profiles").join(format!("{}.config", app.profile));
+        let profile = root.join("profiles").join(format!("{}.config", app.profile()));
         if !profile.is_file() {
             let names = std::fs::read_dir(root.join("profiles")).into_iter().flatten().flatten();
             let mut names: Vec<String> = names
@@ -36,18 +36,29 @@ impl Configuration {
             names.sort();
             return Err(Error::Config(format!(
                 "there is no profile `{}`; profiles are: {}",
-                app.profile,
+                app.profile(),
                 names.join(", ")
             )));
         }
         let name = profile.display().to_string();
         let mut wanted = Config::parse(&read(&profile)?, &name).map_err(|e| config(&e))?;
-        for assignment in app.assignments()?.iter().chain(overrides) {
+        for assignment in app.assignments()? {
+            let file = app.directory.join(app::FILE);
+            tree.assign(&mut wanted, &assignment)
+                .map_err(|e| Error::file(&file, format!("[config]: {e}")))?;
+        }
+        for assignment in overrides {
             tree.assign(&mut wanted, assignment).map_err(|e| config(&e))?;
         }
         let solution = tree.solve(&wanted);
         if let Some(problem) = tree.check(&wanted, &solution).first() {
             return Err(config(problem));
+        }
+        if app.kind == Kind::Elf && !solution.is_set("ELF") {
+            return Err(Error::Config(format!(
+                "{} is a Linux program, and the configuration has nothing that runs one; set ELF=y, or take profile = \"elf\"",
+                app.name
+            )));
         }
         if let Some(warning) = solution.warnings().first() {
             return Err(Error::Config(warning.clone()));

@@ -1,8 +1,10 @@
-//! Images: what is in them ([`catalog`], [`app`], [`compose`]), how they are built ([`build`]),
-//! what their file looks like ([`pack`]), and what can be read from a built one ([`symbols`]).
+//! Images: what is in them ([`catalog`], [`app`], [`compose`]), how they are built ([`build`],
+//! [`cargo`]), what their file looks like ([`pack`]), and what can be read from a built one
+//! ([`symbols`]).
 
 pub mod app;
 pub mod build;
+pub mod cargo;
 pub mod catalog;
 pub mod compose;
 pub mod graph;
@@ -22,11 +24,19 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// A file cannot be read or written, and that is nobody's mistake.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The configuration language or a value in it.
     #[error("{0}")]
     Config(String),
     /// The compiler's or linker's words.
-    #[error("building {image} failed:\n{output}")]
+    #[error("building {image} failed\n{output}")]
     Build {
         /// The image's name.
         image: String,
@@ -36,6 +46,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        |source| Self::Io { path: path.to_owned(), source }
+    }
+
     /// An error about `path`.
     pub fn file(path: &Path, why: impl ToString) -> Self {
         Self::File { path: path.to_owned(), why: why.to_string() }

@@ -1,74 +1,35 @@
 //! The image file: the linked ELF without what no loader reads. Sections, symbols and padding go;
 //! program headers and the bytes that they name stay.
 
-/// ELF64 header (System V ABI, chapter 4).
-const HEADER: usize = 64;
-/// A program header (chapter 5).
-const PROGRAM_HEADER: usize = 56;
-const LOAD: u32 = 1;
-const NOTE: u32 = 4;
+use object::LittleEndian as LE;
+use object::elf::{FileHeader64, PT_LOAD, PT_NOTE, ProgramHeader64, SymbolSection};
+use object::endian::{U16, U64};
+use object::pod::bytes_of;
+use object::read::elf::{FileHeader as _, ProgramHeader as _};
+
+type Header = FileHeader64<LE>;
+type Segment = ProgramHeader64<LE>;
+
 const PAGE: u64 = 4096;
 
-#[derive(Clone, Copy)]
-struct Segment {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    physical: u64,
-    in_file: u64,
-    in_memory: u64,
-    align: u64,
-}
-
-fn take<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], &'static str> {
-    let end = at.checked_add(N).ok_or("truncated ELF")?;
-    bytes.get(at..end).and_then(|b| b.try_into().ok()).ok_or("truncated ELF")
-}
-
-fn half(bytes: &[u8], at: usize) -> Result<u16, &'static str> {
-    take(bytes, at).map(u16::from_le_bytes)
-}
-
-fn word(bytes: &[u8], at: usize) -> Result<u32, &'static str> {
-    take(bytes, at).map(u32::from_le_bytes)
-}
-
-fn long(bytes: &[u8], at: usize) -> Result<u64, &'static str> {
-    take(bytes, at).map(u64::from_le_bytes)
-}
-
-fn segments(elf: &[u8]) -> Result<Vec<Segment>, &'static str> {
-    if take::<6>(elf, 0)? != *b"\x7fELF\x02\x01" {
-        return Err("not a 64-bit little-endian ELF");
-    }
-    let table = usize::try_from(long(elf, 32)?).map_err(|_| "truncated ELF")?;
-    (0..usize::from(half(elf, 56)?))
-        .map(|i| {
-            let at = table.checked_add(i * PROGRAM_HEADER).ok_or("truncated ELF")?;
-            Ok(Segment {
-                kind: word(elf, at)?,
-                flags: word(elf, at + 4)?,
-                offset: long(elf, at + 8)?,
-                address: long(elf, at + 16)?,
-                physical: long(elf, at + 24)?,
-                in_file: long(elf, at + 32)?,
-                in_memory: long(elf, at + 40)?,
-                align: long(elf, at + 48)?,
-            })
-        })
-        .filter(|segment| segment.as_ref().map_or(true, |s| s.kind == LOAD || s.kind == NOTE))
-        .collect()
+/// The header, and the segments that a loader reads.
+fn parse(elf: &[u8]) -> object::Result<(Header, Vec<Segment>)> {
+    let header = Header::parse(elf)?;
+    header.endian()?; // little, or an error
+    let segments = header.program_headers(LE, elf)?.iter().copied();
+    let read = |s: &Segment| s.p_type(LE) == PT_LOAD || s.p_type(LE) == PT_NOTE;
+    Ok((*header, segments.filter(read).collect()))
 }
 
 /// Bytes of memory from the first loaded byte to the last.
 ///
 /// # Errors
 /// Not an ELF.
-pub fn memory(elf: &[u8]) -> Result<u64, &'static str> {
-    let loads: Vec<Segment> = segments(elf)?.into_iter().filter(|s| s.kind == LOAD).collect();
-    let start = loads.iter().map(|s| s.physical).min().unwrap_or(0);
-    let end = loads.iter().map(|s| s.physical.saturating_add(s.in_memory)).max().unwrap_or(0);
+pub fn memory(elf: &[u8]) -> object::Result<u64> {
+    let (_, segments) = parse(elf)?;
+    let loads = || segments.iter().filter(|s| s.p_type(LE) == PT_LOAD);
+    let start = loads().map(|s| s.p_paddr(LE)).min().unwrap_or(0);
+    let end = loads().map(|s| s.p_paddr(LE).saturating_add(s.p_memsz(LE))).max().unwrap_or(0);
     Ok(end - start)
 }
 
@@ -76,48 +37,41 @@ pub fn memory(elf: &[u8]) -> Result<u64, &'static str> {
 ///
 /// # Errors
 /// Not an ELF, or one whose headers point outside of it.
-pub fn pack(elf: &[u8], paged: bool) -> Result<Vec<u8>, &'static str> {
-    let segments = segments(elf)?;
-    let mut image = elf.get(..HEADER).ok_or("truncated ELF")?.to_vec();
-    image[32..40].copy_from_slice(&(HEADER as u64).to_le_bytes());
-    image[40..48].fill(0); // no section headers
-    image[56..58].copy_from_slice(&(segments.len() as u16).to_le_bytes());
-    image[58..64].fill(0);
-    image.resize(HEADER + segments.len() * PROGRAM_HEADER, 0);
-    let mut packed = segments.clone();
-    for (segment, original) in packed.iter_mut().zip(&segments) {
-        if segment.kind != LOAD {
-            continue;
-        }
+pub fn pack(elf: &[u8], paged: bool) -> Result<Vec<u8>, String> {
+    let (mut header, mut segments) = parse(elf).map_err(|e| e.to_string())?;
+    header.e_phoff = U64::new(LE, size_of::<Header>() as u64);
+    header.e_phnum = U16::new(LE, segments.len() as u16);
+    header.e_shoff = U64::new(LE, 0); // no section headers
+    header.e_shentsize = U16::new(LE, 0);
+    header.e_shnum = U16::new(LE, 0);
+    header.e_shstrndx = U16::new(LE, SymbolSection(0));
+
+    let mut image = vec![0; size_of::<Header>() + segments.len() * size_of::<Segment>()];
+    let mut loads = Vec::new();
+    for segment in segments.iter_mut().filter(|s| s.p_type(LE) == PT_LOAD) {
+        let content = segment.data(LE, elf).map_err(|()| "a segment outside of the file")?;
         if paged {
-            let behind = (original.address % PAGE + PAGE - image.len() as u64 % PAGE) % PAGE;
+            let behind = segment.p_vaddr(LE).wrapping_sub(image.len() as u64) % PAGE;
             image.resize(image.len() + behind as usize, 0);
         }
-        segment.offset = image.len() as u64;
-        segment.align = if paged { PAGE } else { 1 };
-        let start = usize::try_from(original.offset).map_err(|_| "truncated ELF")?;
-        let end = original.offset.checked_add(original.in_file).ok_or("truncated ELF")?;
-        let content = elf.get(start..usize::try_from(end).map_err(|_| "truncated ELF")?);
-        image.extend_from_slice(content.ok_or("truncated ELF")?);
+        segment.p_offset = U64::new(LE, image.len() as u64);
+        segment.p_align = U64::new(LE, if paged { PAGE } else { 1 });
+        image.extend_from_slice(content);
+        loads.push(*segment);
     }
     // Notes lie inside loaded segments.
-    let loads: Vec<Segment> = packed.iter().copied().filter(|s| s.kind == LOAD).collect();
-    for segment in packed.iter_mut().filter(|s| s.kind == NOTE) {
-        let home = loads
+    for note in segments.iter_mut().filter(|s| s.p_type(LE) == PT_NOTE) {
+        let inside = |s: &Segment| note.p_vaddr(LE).checked_sub(s.p_vaddr(LE));
+        let offset = loads
             .iter()
-            .find(|s| s.address <= segment.address && segment.address - s.address < s.in_file)
+            .find_map(|s| Some((s, inside(s).filter(|at| *at < s.p_filesz(LE))?)))
+            .map(|(s, at)| s.p_offset(LE) + at)
             .ok_or("a note outside of every loaded segment")?;
-        segment.offset = home.offset + (segment.address - home.address);
+        note.p_offset = U64::new(LE, offset);
     }
-    for (i, s) in packed.iter().enumerate() {
-        let at = HEADER + i * PROGRAM_HEADER;
-        let header = &mut image[at..at + PROGRAM_HEADER];
-        header[..4].copy_from_slice(&s.kind.to_le_bytes());
-        header[4..8].copy_from_slice(&s.flags.to_le_bytes());
-        let longs = [s.offset, s.address, s.physical, s.in_file, s.in_memory, s.align];
-        for (field, value) in header[8..].chunks_exact_mut(8).zip(longs) {
-            field.copy_from_slice(&value.to_le_bytes());
-        }
+    let table = segments.iter().flat_map(bytes_of).copied();
+    for (byte, value) in image.iter_mut().zip(bytes_of(&header).iter().copied().chain(table)) {
+        *byte = value;
     }
     Ok(image)
 }
@@ -133,15 +87,14 @@ mod tests {
         for paged in [false, true] {
             let packed = pack(&bytes, paged).expect("an ELF");
             assert!(packed.len() < bytes.len());
-            let (before, after) = (segments(&bytes).expect("ELF"), segments(&packed).expect("ELF"));
+            let (before, after) = (parse(&bytes).expect("ELF").1, parse(&packed).expect("ELF").1);
+            assert_eq!(before.len(), after.len());
             for (b, a) in before.iter().zip(&after) {
-                let content = |file: &[u8], s: &Segment| {
-                    file[s.offset as usize..(s.offset + s.in_file) as usize].to_vec()
-                };
-                assert!(content(&bytes, b) == content(&packed, a));
-                assert!(!paged || a.kind != LOAD || a.offset % PAGE == a.address % PAGE);
+                assert!(b.data(LE, &*bytes).expect("it") == a.data(LE, &*packed).expect("it"));
+                let (offset, address) = (a.p_offset(LE), a.p_vaddr(LE));
+                assert!(!paged || a.p_type(LE) != PT_LOAD || offset % PAGE == address % PAGE);
             }
-            assert_eq!(memory(&bytes), memory(&packed));
+            assert_eq!(memory(&bytes).expect("ELF"), memory(&packed).expect("ELF"));
         }
     }
 

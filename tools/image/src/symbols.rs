@@ -72,10 +72,17 @@ fn owner(catalog: &Catalog, mangled: &str, name: &str) -> String {
 }
 
 /// Bytes of the image file by owner, largest first; they add up to `total`.
+///
+/// `symbols` are in the order of their addresses.
 pub fn sizes(symbols: &[Symbol], total: u64) -> Vec<(String, u64)> {
     let mut by_owner: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut counted = 0;
     for symbol in symbols.iter().filter(|s| s.in_file) {
-        *by_owner.entry(&symbol.owner).or_default() += symbol.size;
+        // Where symbols overlap, bytes belong to the first.
+        let end = symbol.address.saturating_add(symbol.size);
+        *by_owner.entry(&symbol.owner).or_default() +=
+            end.saturating_sub(symbol.address.max(counted));
+        counted = counted.max(end);
     }
     let named: u64 = by_owner.values().sum();
     *by_owner.entry(UNATTRIBUTED).or_default() += total.saturating_sub(named);
@@ -124,4 +131,24 @@ pub fn symbolise(root: &Path, debug_image: &Path, addresses: &[u64]) -> Result<V
         }
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_add_up_although_symbols_overlap() {
+        let symbol = |address, size, owner: &str| Symbol {
+            address,
+            size,
+            name: String::new(),
+            owner: owner.to_owned(),
+            in_file: true,
+        };
+        let symbols = [symbol(10, 4, "a"), symbol(10, 8, "b"), symbol(12, 2, "a")];
+        let rows = sizes(&symbols, 20);
+        let want = [(UNATTRIBUTED, 12), ("a", 4), ("b", 4)];
+        assert_eq!(rows, want.map(|(owner, bytes)| (owner.to_owned(), bytes)));
+    }
 }

@@ -58,7 +58,16 @@ impl Tree {
             return format!("{} ({}) selects it", by.name, by.defined_at);
         }
         if symbol.prompt.is_none() {
-            return format!("{} is not for users to set ({})", symbol.name, symbol.defined_at);
+            let mut by: Vec<&str> = self.selected_by[i]
+                .iter()
+                .map(|(from, _)| self.symbols[*from].name.as_str())
+                .collect();
+            by.dedup();
+            let remedy = match by.as_slice() {
+                [] => String::new(),
+                by => format!("; set what selects it: {}", by[..by.len().min(4)].join(" or ")),
+            };
+            return format!("it is not for users to set ({}){remedy}", symbol.defined_at);
         }
         if !solution.holds(&symbol.dependencies) {
             let parts = symbol.dependencies.conjuncts();
@@ -70,6 +79,10 @@ impl Tree {
                         let value = solution.value(name).unwrap_or("unknown");
                         format!("{name}, which is {value}; set {name}=y too")
                     }
+                    crate::expr::Expr::Not(name) => match self.instead_of(&name.to_string()) {
+                        Some(others) => format!("{part}; set {others} too"),
+                        None => format!("{part}; set {name}=n too"),
+                    },
                     other => format!("{other}, which does not hold"),
                 })
                 .collect();
@@ -82,6 +95,15 @@ impl Tree {
             return format!("another member of its choice is set ({})", symbol.defined_at);
         }
         format!("it is not visible ({})", symbol.defined_at)
+    }
+
+    /// What to set so that a member of a choice is n: the choice's other members.
+    fn instead_of(&self, name: &str) -> Option<String> {
+        let &i = self.index.get(name)?;
+        let members = &self.choices[self.symbols[i].choice?].members;
+        let others = members.iter().filter(|&&member| member != i);
+        let others: Vec<String> = others.map(|&m| format!("{}=y", self.symbols[m].name)).collect();
+        Some(others.join(" or "))
     }
 
     /// Why a symbol has its value; `None` if there is no such symbol.

@@ -6,11 +6,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Raised when the same input makes another image: old images are not taken for it.
 const FORMAT: u32 = 2;
 /// Images that a cache keeps.
 const KEEP: usize = 16;
+/// An image younger than this may be about to be loaded by another run: it stays in any case.
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// What a root image is made of; what comes later replaces what came before.
 #[derive(Clone, Debug, Default)]
@@ -19,14 +22,17 @@ pub struct Spec {
     pub sources: Vec<Source>,
     /// Single files: the guest's path, and the host's file.
     pub files: Vec<(String, PathBuf)>,
+    /// A path that must be there in the end: the program's interpreter.
+    pub needs: Option<String>,
 }
 
 /// The root image of `spec`, made if there is none in `cache` for inputs of these names, sizes
-/// and times.
+/// and times; `making` is called before one is made, which may take long.
 ///
 /// # Errors
-/// An input cannot be read or is damaged, or the cache cannot be written.
-pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
+/// An input cannot be read or is damaged, what is needed is missing, or the cache cannot be
+/// written.
+pub fn cached_image(spec: &Spec, cache: &Path, making: impl FnOnce()) -> Result<PathBuf, Error> {
     let mut hasher = DefaultHasher::new();
     FORMAT.hash(&mut hasher);
     for source in &spec.sources {
@@ -36,16 +42,23 @@ pub fn cached_image(spec: &Spec, cache: &Path) -> Result<PathBuf, Error> {
         guest.hash(&mut hasher);
         hash_path(host, &mut hasher)?;
     }
+    spec.needs.hash(&mut hasher);
     let image = cache.join(format!("{:016x}.cpio", hasher.finish()));
-    if image.is_file() {
+    if let Ok(found) = File::open(&image) {
+        // Used, so not the next to be removed.
+        let _ = found.set_modified(SystemTime::now());
         return Ok(image);
     }
+    making();
     let mut tree = Tree::new();
     for source in &spec.sources {
         tree.add_source(source)?;
     }
     for (guest, host) in &spec.files {
         tree.insert_file(guest, host)?;
+    }
+    if let Some(path) = spec.needs.as_ref().filter(|path| !tree.contains(path)) {
+        return Err(Error::Lacks { path: path.clone() });
     }
     fs::create_dir_all(cache).map_err(Error::io(cache))?;
     let fresh = cache.join(format!("new-{}", std::process::id()));
@@ -94,7 +107,7 @@ fn hash_metadata(m: &fs::Metadata, hasher: &mut DefaultHasher) {
     }
 }
 
-/// Removes the oldest images beyond [`KEEP`]. What cannot be removed stays.
+/// Removes the images beyond [`KEEP`] that were not used for longest. What cannot be removed stays.
 fn prune(cache: &Path) {
     let images = fs::read_dir(cache).into_iter().flatten().flatten();
     let mut images: Vec<_> = images
@@ -103,8 +116,10 @@ fn prune(cache: &Path) {
         .collect();
     images.sort();
     let surplus = images.len().saturating_sub(KEEP);
-    for (_, path) in &images[..surplus] {
-        let _ = fs::remove_file(path);
+    for (used, path) in &images[..surplus] {
+        if used.elapsed().is_ok_and(|age| age > YOUNG) {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -118,12 +133,17 @@ mod tests {
         let (root, cache) = (dir.path().join("root"), dir.path().join("cache"));
         fs::create_dir(&root).expect("a directory");
         fs::write(root.join("a"), b"one").expect("a file");
-        let spec = Spec { sources: vec![Source::Directory(root.clone())], files: vec![] };
-        let first = cached_image(&spec, &cache).expect("an image");
-        let made = first.metadata().expect("it").modified().expect("a time");
-        assert_eq!(cached_image(&spec, &cache).expect("an image"), first);
-        assert_eq!(first.metadata().expect("it").modified().expect("a time"), made);
+        let spec = Spec { sources: vec![Source::Directory(root.clone())], ..Spec::default() };
+        let made = |spec: &Spec| cached_image(spec, &cache, || ());
+        let first = made(&spec).expect("an image");
+        let inode = first.metadata().expect("it").ino();
+        assert_eq!(made(&spec).expect("an image"), first);
+        assert_eq!(first.metadata().expect("it").ino(), inode);
         fs::write(root.join("a"), b"three").expect("a file");
-        assert_ne!(cached_image(&spec, &cache).expect("an image"), first);
+        assert_ne!(made(&spec).expect("an image"), first);
+        let needs = |path: &str| Spec { needs: Some(path.to_owned()), ..spec.clone() };
+        made(&needs("/a")).expect("it is there");
+        let lacks = made(&needs("/b")).expect_err("it is not");
+        assert!(matches!(lacks, Error::Lacks { path } if path == "/b"));
     }
 }

@@ -37,7 +37,7 @@ pub fn read(tree: &mut Tree, path: &Path, bytes: &[u8]) -> Result<(), Error> {
             at += 1; // padding between archives
             continue;
         }
-        let fail = |why| Error::Archive { path: path.to_owned(), offset: at, why };
+        let fail = |why| Error::Cpio { path: path.to_owned(), offset: at, why };
         let header =
             bytes.get(at..at + HEADER).ok_or_else(|| fail("an entry's header is cut off"))?;
         if !header.starts_with(b"070701") && !header.starts_with(b"070702") {

@@ -27,9 +27,9 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// An archive is not what it should be.
+    /// A cpio archive is not what it should be.
     #[error("{}: {why}, at byte {offset}; make it again, for example with: find . | cpio -o -H newc", path.display())]
-    Archive {
+    Cpio {
         /// Which.
         path: PathBuf,
         /// Where.
@@ -37,11 +37,31 @@ pub enum Error {
         /// What is wrong.
         why: &'static str,
     },
+    /// A tar archive is not what it should be.
+    #[error("{}: not a whole tar archive ({why}); make it again, for example with: tar -cf {} -C DIR .", path.display(), path.display())]
+    Tar {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is nothing at all.
+    #[error("{}: no such file or directory; give a directory, a cpio (newc) or a tar archive", path.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
+    },
     /// Neither a directory nor an archive that we read.
     #[error("{}: not a root file system; give a directory, a cpio (newc) or a tar archive", path.display())]
     Unknown {
         /// Which.
         path: PathBuf,
+    },
+    /// What is needed is not there.
+    #[error("{path} is missing in the root file system")]
+    Lacks {
+        /// The guest's path.
+        path: String,
     },
     /// A path in the tree that cannot be there.
     #[error("{path}: {why}")]
@@ -76,6 +96,9 @@ impl Source {
     /// # Errors
     /// It cannot be read, or is none of the three.
     pub fn detect(path: &Path) -> Result<Self, Error> {
+        if !path.exists() {
+            return Err(Error::Missing { path: path.to_owned() });
+        }
         match sniff(path)? {
             Kind::Directory => Ok(Self::Directory(path.to_owned())),
             Kind::Cpio => Ok(Self::Cpio(path.to_owned())),

@@ -121,8 +121,7 @@ impl Tree {
     }
 
     fn add_tar(&mut self, path: &Path) -> Result<(), Error> {
-        let damaged =
-            |_| Error::Archive { path: path.to_owned(), offset: 0, why: "not a whole tar archive" };
+        let damaged = |e: std::io::Error| Error::Tar { path: path.to_owned(), why: e.to_string() };
         let mut magic = [0; 2];
         let mut file = File::open(path).map_err(Error::io(path))?;
         let _ = file.read(&mut magic).map_err(Error::io(path))?;

@@ -89,10 +89,17 @@ pub fn can_install(packages: &[&str]) -> Result<Vec<String>, InstallError> {
     let Some(command) = manager(packages) else {
         return Err(InstallError::NoManager { packages: names });
     };
+    let root = rustix::process::geteuid().is_root();
+    // What a person would type.
+    let by_hand = match command.join(" ") {
+        line if root => line,
+        line if find("sudo").is_some() => format!("sudo {line}"),
+        line => format!("su -c '{line}'"),
+    };
     if env::var_os(NO_INSTALL).is_some_and(|v| v == "1") {
-        return Err(InstallError::Forbidden { packages: names, command: command.join(" ") });
+        return Err(InstallError::Forbidden { packages: names, command: by_hand });
     }
-    if rustix::process::geteuid().is_root() {
+    if root {
         return Ok(command);
     }
     let sudo = Command::new("sudo")
@@ -104,7 +111,7 @@ pub fn can_install(packages: &[&str]) -> Result<Vec<String>, InstallError> {
     if sudo.is_ok_and(|status| status.success()) {
         return Ok(["sudo", "-n"].into_iter().map(str::to_owned).chain(command).collect());
     }
-    Err(InstallError::NoRight { packages: names, command: format!("sudo {}", command.join(" ")) })
+    Err(InstallError::NoRight { packages: names, command: by_hand })
 }
 
 /// Installs system packages, after one line on standard error that says what and why.

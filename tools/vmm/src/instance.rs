@@ -27,6 +27,8 @@ pub struct Outcome {
     pub status: Option<u8>,
     /// The time limit ended it.
     pub timed_out: bool,
+    /// It was ended because nobody read its output any more.
+    pub unread: bool,
     /// What the monitor said on its standard error.
     pub monitor_error: String,
     /// Timing marks: name and cycle counter.
@@ -40,8 +42,10 @@ pub struct Outcome {
 }
 
 /// What the reading thread tells.
+#[derive(Default)]
 struct Told {
     status: Option<u8>,
+    unread: bool,
     marks: Vec<(String, u64)>,
     frames: Vec<u64>,
     first_byte: Option<Duration>,
@@ -88,23 +92,24 @@ fn spawn(launch: &Launch, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Res
     })
 }
 
-/// Waits for `done` until the time limit; kills the child when it passes.
-fn wait<T>(
+/// Waits for `done` until the time limit; kills the child when it passes, or when nobody reads its
+/// output any more.
+fn wait(
     child: &mut Child,
-    done: &mpsc::Receiver<T>,
+    done: &mpsc::Receiver<Told>,
     timeout: Option<Duration>,
-) -> io::Result<(Option<T>, ExitStatus, bool)> {
+) -> io::Result<(Told, ExitStatus, bool)> {
     let received = match timeout {
         Some(limit) => done.recv_timeout(limit),
         None => done.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
     };
     let timed_out = matches!(received, Err(mpsc::RecvTimeoutError::Timeout));
-    if timed_out {
+    if timed_out || received.as_ref().is_ok_and(|told| told.unread) {
         child.kill()?;
     }
     let status = child.wait()?;
     let told = received.ok().or_else(|| done.recv_timeout(Duration::from_secs(1)).ok());
-    Ok((told, status, timed_out))
+    Ok((told.unwrap_or_default(), status, timed_out))
 }
 
 fn run_framed(
@@ -115,8 +120,14 @@ fn run_framed(
 ) -> io::Result<Outcome> {
     let start = Instant::now();
     let mut child = spawn(launch, Stdio::piped(), Stdio::piped(), Stdio::piped())?;
+    let (speaks, spoken) = mpsc::channel();
     if let Some(mut to_guest) = child.stdin.take() {
         thread::spawn(move || {
+            // A guest empties its UART when it starts its console, and then speaks: what came
+            // before would be lost. One that ends without a word needs no input.
+            if spoken.recv().is_err() {
+                return;
+            }
             // A guest that has ended closes the pipe: nothing is wrong then.
             let _ = send_input(input, &mut to_guest);
             // Kept open: for some monitors a closed input means the end.
@@ -133,16 +144,15 @@ fn run_framed(
     let (sender, done) = mpsc::channel();
     if let Some(from_guest) = child.stdout.take() {
         thread::spawn(move || {
-            let _ = sender.send(receive(from_guest, out, err, start));
+            let _ = sender.send(receive(from_guest, out, err, start, speaks));
         });
     }
     let (told, _, timed_out) = wait(&mut child, &done, launch.timeout)?;
     let total = start.elapsed();
-    let told =
-        told.unwrap_or(Told { status: None, marks: vec![], frames: vec![], first_byte: None });
     Ok(Outcome {
         status: if timed_out { Some(TIMED_OUT) } else { told.status },
         timed_out,
+        unread: told.unread,
         monitor_error: monitor_error.and_then(|t| t.join().ok()).unwrap_or_default(),
         marks: told.marks,
         frames: told.frames,
@@ -176,8 +186,9 @@ fn receive(
     mut out: Box<dyn Write + Send>,
     mut err: Box<dyn Write + Send>,
     start: Instant,
+    speaks: mpsc::Sender<()>,
 ) -> Told {
-    let mut told = Told { status: None, marks: vec![], frames: vec![], first_byte: None };
+    let mut told = Told::default();
     let mut decoder = Decoder::default();
     let mut buffer = [0; 64 * 1024];
     loop {
@@ -188,14 +199,14 @@ fn receive(
             Err(_) => break,
         };
         told.first_byte.get_or_insert_with(|| start.elapsed());
+        let _ = speaks.send(());
+        let mut unread = false;
         decoder.feed(
             &buffer[..n],
-            // Output that nobody reads any more does not stop the guest.
-            &mut |stream, bytes| {
-                let _ = match stream {
-                    Stream::Out => out.write_all(bytes),
-                    Stream::Err => err.write_all(bytes),
-                };
+            &mut |stream, bytes| match stream {
+                Stream::Out => unread |= out.write_all(bytes).is_err(),
+                // Messages are no reason to end what still works.
+                Stream::Err => drop(err.write_all(bytes)),
             },
             &mut |event| match event {
                 Event::Exit(status) => told.status = Some(status),
@@ -203,8 +214,11 @@ fn receive(
                 Event::Frame(pc) => told.frames.push(pc),
             },
         );
-        let _ = out.flush();
         let _ = err.flush();
+        if out.flush().is_err() || unread {
+            told.unread = true;
+            break;
+        }
     }
     told
 }
@@ -252,19 +266,21 @@ fn run_process(
         told
     });
     thread::spawn(move || {
-        let mut first = None;
+        let mut told = Told::default();
         let mut buffer = [0; 64 * 1024];
         while let Some(Ok(n)) = from_out.as_mut().map(|from| from.read(&mut buffer)) {
             if n == 0 {
                 break;
             }
-            first.get_or_insert_with(|| start.elapsed());
-            let _ = out.write_all(&buffer[..n]);
-            let _ = out.flush();
+            told.first_byte.get_or_insert_with(|| start.elapsed());
+            if out.write_all(&buffer[..n]).and_then(|()| out.flush()).is_err() {
+                told.unread = true;
+                break;
+            }
         }
-        let _ = sender.send(first);
+        let _ = sender.send(told);
     });
-    let (first_byte, status, timed_out) = wait(&mut child, &done, launch.timeout)?;
+    let (told, status, timed_out) = wait(&mut child, &done, launch.timeout)?;
     let total = start.elapsed();
     let (marks, frames) = errors.join().unwrap_or_default();
     let code = status.code().map(|code| code as u8).or_else(|| {
@@ -274,10 +290,11 @@ fn run_process(
     Ok(Outcome {
         status: if timed_out { Some(TIMED_OUT) } else { code },
         timed_out,
+        unread: told.unread,
         monitor_error: String::new(),
         marks,
         frames,
-        first_byte: first_byte.flatten(),
+        first_byte: told.first_byte,
         total,
     })
 }

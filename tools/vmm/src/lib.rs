@@ -12,6 +12,7 @@ pub mod qemu;
 pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run};
 
 use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,19 +60,27 @@ pub struct CommandLine {
 
 impl CommandLine {
     /// As a line that a shell understands.
-    pub fn shell(&self) -> String {
+    pub fn shell(&self) -> OsString {
         let words = std::iter::once(&self.program).chain(&self.args);
-        words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+        let words: Vec<Vec<u8>> = words.map(|word| quote(word.as_bytes())).collect();
+        OsString::from_vec(words.join(&b' '))
     }
 }
 
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+,./:@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+fn quote(word: &[u8]) -> Vec<u8> {
+    let plain = |c: &u8| c.is_ascii_alphanumeric() || b"-_=+,./:@%".contains(c);
+    if !word.is_empty() && word.iter().all(plain) {
+        return word.to_owned();
     }
+    let mut quoted = b"'".to_vec();
+    for &byte in word {
+        match byte {
+            b'\'' => quoted.extend_from_slice(br"'\''"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push(b'\'');
+    quoted
 }
 
 impl Launch {
@@ -119,5 +128,7 @@ mod tests {
         let line =
             CommandLine { program: "a".into(), args: vec!["b c".into(), "it's".into(), "".into()] };
         assert_eq!(line.shell(), r"a 'b c' 'it'\''s' ''");
+        let line = CommandLine { program: OsString::from_vec(vec![0xff]), args: vec![] };
+        assert_eq!(line.shell().as_bytes(), b"'\xff'");
     }
 }

@@ -6,6 +6,8 @@
 //! to have its line enabled.
 #![no_std]
 
+mod slot;
+
 use core::ptr::NonNull;
 
 /// Where an interrupt comes from.

@@ -37,6 +37,8 @@ impl unilith_platform::Platform for Fake {
     }
     fn event(_: unilith_platform::Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
+    fn idle(_: u64) {}
+
     fn exit(status: u8) -> ! {
         std::process::exit(status.into())
     }

@@ -42,6 +42,8 @@ pub enum Problem {
     NotDirectory,
     /// More entries than can be numbered.
     TooMany,
+    /// No memory for the index.
+    Memory,
 }
 
 impl fmt::Display for Error {
@@ -57,6 +59,7 @@ impl fmt::Display for Error {
             Problem::Type => "an entry has no type",
             Problem::NotDirectory => "an entry is both a file and a directory",
             Problem::TooMany => "it has too many entries",
+            Problem::Memory => "not enough memory for its index; give the machine more",
         };
         write!(f, "cpio archive: {what} (at byte {})", self.offset)
     }

@@ -84,11 +84,17 @@ fn directory(parent: Number) -> Inode {
     }
 }
 
+/// An archive of many small files has an index that is larger than itself.
+fn room_for_one<T>(list: &mut Vec<T>) -> Result<&mut Vec<T>, Problem> {
+    list.try_reserve(1).map_err(|_| Problem::Memory)?;
+    Ok(list)
+}
+
 impl Builder {
     fn add(&mut self, inode: Inode) -> Result<Number, Problem> {
         let number = Number::try_from(self.inodes.len()).map_err(|_| Problem::TooMany)?;
-        self.inodes.push(inode);
-        self.entries.push(Vec::new());
+        room_for_one(&mut self.inodes)?.push(inode);
+        room_for_one(&mut self.entries)?.push(Vec::new());
         Ok(number)
     }
 
@@ -98,15 +104,22 @@ impl Builder {
         Some(entries[index].1)
     }
 
-    fn set_entry(&mut self, dir: Number, name: &'static [u8], number: Number) {
-        let Some(entries) = self.entries.get_mut(dir as usize) else { return };
+    fn set_entry(
+        &mut self,
+        dir: Number,
+        name: &'static [u8],
+        number: Number,
+    ) -> Result<(), Problem> {
+        let Some(entries) = self.entries.get_mut(dir as usize) else { return Ok(()) };
         if entries.last().is_none_or(|&(last, _)| last < name) {
-            return entries.push((name, number));
+            room_for_one(entries)?.push((name, number));
+            return Ok(());
         }
         match entries.binary_search_by_key(&name, |&(name, _)| name) {
             Ok(index) => entries[index].1 = number,
-            Err(index) => entries.insert(index, (name, number)),
+            Err(index) => room_for_one(entries)?.insert(index, (name, number)),
         }
+        Ok(())
     }
 
     fn inode(&mut self, number: Number) -> Option<&mut Inode> {
@@ -146,7 +159,7 @@ impl Builder {
                     Ok(index) => self.linked[index].1,
                     Err(index) => {
                         let number = self.add(directory(dir))?;
-                        self.linked.insert(index, (key, number));
+                        room_for_one(&mut self.linked)?.insert(index, (key, number));
                         number
                     }
                 }
@@ -157,8 +170,7 @@ impl Builder {
             inode.file_type = file_type;
         }
         self.update(number, entry);
-        self.set_entry(dir, name, number);
-        Ok(())
+        self.set_entry(dir, name, number)
     }
 
     /// The directory `name` in `dir`, made if there is none.
@@ -168,7 +180,7 @@ impl Builder {
             Some(_) => Err(Problem::NotDirectory),
             None => {
                 let number = self.add(directory(dir))?;
-                self.set_entry(dir, name, number);
+                self.set_entry(dir, name, number)?;
                 Ok(number)
             }
         }

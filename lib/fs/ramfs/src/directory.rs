@@ -2,6 +2,7 @@
 
 use crate::inode::Number;
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// A directory: names in the order in which they came, and where each leads.
@@ -55,16 +56,26 @@ impl Directory {
         self.entries.is_empty()
     }
 
+    /// Takes the memory that [`insert`](Self::insert) needs for `name`.
+    pub fn room_for(&mut self, name: &[u8]) -> Result<Box<[u8]>, TryReserveError> {
+        self.by_name.try_reserve(1)?;
+        self.entries.try_reserve(1)?;
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(name.len())?;
+        copy.extend_from_slice(name);
+        Ok(copy.into_boxed_slice())
+    }
+
     /// Adds a name that is not there yet, or makes it lead elsewhere.
-    pub fn insert(&mut self, name: &[u8], number: Number) {
-        match self.search(name) {
+    pub fn insert(&mut self, name: Box<[u8]>, number: Number) {
+        match self.search(&name) {
             Ok(index) => {
                 let index = self.position(self.by_name[index]);
                 self.entries[index].number = number;
             }
             Err(index) => {
                 self.by_name.insert(index, self.next);
-                self.entries.push(Entry { cookie: self.next, name: name.into(), number });
+                self.entries.push(Entry { cookie: self.next, name, number });
                 self.next += 1;
             }
         }

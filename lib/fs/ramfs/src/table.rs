@@ -3,6 +3,7 @@
 use crate::directory::Directory;
 use crate::file::PAGE;
 use crate::inode::{Body, Inode, Number};
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use unilith_fs_api::{FileType, FsError, Result, StatFs, check_name};
@@ -57,7 +58,9 @@ impl Table {
     pub fn write(&mut self, number: Number, offset: u64, data: &[u8]) -> Result<usize> {
         let inode = find_mut(&mut self.inodes, number)?;
         let written = inode.file()?.write(offset, data, &mut self.room)?;
-        inode.touch();
+        if written > 0 {
+            inode.touch();
+        }
         Ok(written)
     }
 
@@ -72,6 +75,11 @@ impl Table {
     /// Adds an inode under a new name.
     pub fn create(&mut self, dir: Number, name: &[u8], inode: Inode) -> Result<Number> {
         self.free_name(dir, name)?;
+        let name = self.room_for(dir, name)?;
+        // Room for its number, too: when it goes, the number is free.
+        self.inodes.try_reserve(1).map_err(|_| FsError::NoSpace)?;
+        let numbers = self.inodes.len() + 1 - self.free.len();
+        self.free.try_reserve(numbers).map_err(|_| FsError::NoSpace)?;
         let is_directory = inode.file_type() == FileType::Directory;
         let number = match self.free.pop() {
             Some(number) => number,
@@ -92,10 +100,11 @@ impl Table {
 
     pub fn link(&mut self, dir: Number, name: &[u8], number: Number) -> Result<()> {
         self.free_name(dir, name)?;
-        let inode = self.get_mut(number)?;
-        if inode.file_type() == FileType::Directory {
+        if self.get(number)?.file_type() == FileType::Directory {
             return Err(FsError::NotPermitted);
         }
+        let name = self.room_for(dir, name)?;
+        let inode = self.get_mut(number)?;
         inode.links += 1;
         inode.changed = crate::now();
         self.add_name(dir, name, number)
@@ -140,6 +149,8 @@ impl Table {
         if moves_directory && self.is_inside(new_dir, number)? {
             return Err(FsError::Invalid);
         }
+        // Before anything is changed: a file must not lose its old name and get no new one.
+        let room = self.room_for(new_dir, new_name)?;
         match replaced {
             Some(_) if keep => return Err(FsError::Exists),
             Some(replaced) if replaced == number => return Ok(()), // says POSIX
@@ -152,7 +163,7 @@ impl Table {
             None => {}
         }
         self.remove_name(dir, name)?;
-        self.add_name(new_dir, new_name, number)?;
+        self.add_name(new_dir, room, number)?;
         if moves_directory {
             self.get_mut(dir)?.links -= 1;
             self.get_mut(new_dir)?.links += 1;
@@ -199,7 +210,12 @@ impl Table {
         }
     }
 
-    fn add_name(&mut self, dir: Number, name: &[u8], number: Number) -> Result<()> {
+    /// Takes the memory that [`add_name`](Self::add_name) needs.
+    fn room_for(&mut self, dir: Number, name: &[u8]) -> Result<Box<[u8]>> {
+        self.get_mut(dir)?.directory_mut()?.room_for(name).map_err(|_| FsError::NoSpace)
+    }
+
+    fn add_name(&mut self, dir: Number, name: Box<[u8]>, number: Number) -> Result<()> {
         let inode = self.get_mut(dir)?;
         inode.directory_mut()?.insert(name, number);
         inode.touch();

@@ -37,6 +37,8 @@ impl unilith_platform::Platform for Fake {
     }
     fn event(_: unilith_platform::Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
+    fn idle(_: u64) {}
+
     fn exit(status: u8) -> ! {
         std::process::exit(status.into())
     }
@@ -107,6 +109,9 @@ fn space_is_limited_and_holes_are_free() {
     assert_eq!(file.write_at(8000, &[1; 500]), Ok(192));
     assert_eq!(file.write_at(i64::MAX as u64, b"x"), Err(FsError::TooLarge));
     assert_eq!(file.truncate(u64::MAX), Err(FsError::TooLarge));
+    let size = file.metadata().size;
+    assert_eq!(file.write_at(size + 10, b""), Ok(0));
+    assert_eq!(file.metadata().size, size, "nothing written, nothing grown");
     file.truncate(4096).expect("shorter");
     assert_eq!(root.statfs().free_blocks, 1);
 }

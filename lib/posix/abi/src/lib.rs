@@ -24,7 +24,7 @@ pub use errno::Errno;
 pub use layout::{Scalar, get_field, put_field};
 pub use syscall::{Entry, Outcome};
 pub use unilith_posix_api::SyscallArgs;
-pub use user::{IOV_MAX, IoVec, PATH_MAX, UserPtr};
+pub use user::{IOV_MAX, IoVec, PATH_MAX, UserPtr, buffer};
 
 /// The kernel's constants and structures.
 pub use linux_raw_sys as raw;

@@ -10,6 +10,15 @@ pub const IOV_MAX: usize = 1024;
 /// A string is looked for in pieces that do not cross a page: what follows may be unmapped.
 const PAGE: usize = 4096;
 
+/// A buffer of `len` zeros. ENOMEM if there is no memory for it: an application that has taken all
+/// gets an error, the kernel does not end.
+pub fn buffer(len: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
+    buffer.resize(len, 0);
+    Ok(buffer)
+}
+
 /// An address that the application gave. It may be any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserPtr(pub usize);
@@ -59,6 +68,17 @@ impl UserPtr {
     /// Reads an integer.
     pub fn read_u64(self) -> Result<u64> {
         self.read().map(u64::from_ne_bytes)
+    }
+
+    /// Reads a `struct timespec`: nanoseconds, or as many as a number can tell. EINVAL if it is
+    /// negative or its fraction is none.
+    pub fn read_timespec(self) -> Result<u64> {
+        const SECOND: u64 = 1_000_000_000;
+        let (seconds, nanoseconds) = (self.read_u64()?, self.add(8).read_u64()?);
+        if i64::try_from(seconds).is_err() || nanoseconds >= SECOND {
+            return Err(Errno::EINVAL);
+        }
+        Ok(seconds.saturating_mul(SECOND).saturating_add(nanoseconds))
     }
 
     /// Reads a string that ends with NUL, which is left out. `too_long` if there is none within

@@ -50,19 +50,93 @@ pub struct SyscallArgs {
     pub args: [usize; 6],
 }
 
+#[cfg(target_arch = "x86_64")]
+pub use unilith_x86_64::user::{Registers, USER_FLAGS};
+
+/// What an instruction tried to do with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// An exception that an application caused, and that its memory does not explain away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trap {
+    /// It may not touch this address that way.
+    Memory(usize, Access),
+    /// Division by zero, or a quotient that does not fit.
+    Divide,
+    /// An exception of x87 or SSE.
+    Float,
+    /// An instruction that does not exist.
+    Opcode,
+    /// A breakpoint instruction.
+    Breakpoint,
+    /// A single step or a hardware breakpoint.
+    Debug,
+    /// A misaligned access, where that is checked.
+    Alignment,
+    /// Anything else that is forbidden (#GP and its kin).
+    Protection,
+}
+
+/// What happens to an application's events. Lists are asked in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Handlers {
+    /// A system call: the value for its result register.
+    pub syscall: fn(&SyscallArgs) -> isize,
+    /// The application is about to go on after a system call: its registers may be changed.
+    pub leave: &'static [fn(&mut Registers)],
+    /// It touched memory that is not mapped, or not that way; also on its behalf by
+    /// [`copy_in`](UserSpace::copy_in) and [`copy_out`](UserSpace::copy_out). True: try again.
+    pub page: &'static [fn(usize, Access) -> bool],
+    /// An exception: true if it may go on, with the registers as they are then. If nobody says
+    /// so the image ends with a report.
+    pub trap: &'static [fn(&mut Registers, Trap) -> bool],
+}
+
+/// What the processor holds of a thread's application side, while another thread runs.
+#[derive(Debug, Default)]
+pub struct ThreadState {
+    /// It has entered the application; until then nothing needs to be kept.
+    pub entered: bool,
+    /// The thread pointer.
+    pub thread_pointer: usize,
+    /// The end of its kernel stack.
+    pub stack_end: usize,
+    /// Memory for the vector registers, of the platform's own kind.
+    pub vector: Option<core::ptr::NonNull<u8>>,
+}
+
+// SAFETY: the memory belongs to this object alone.
+unsafe impl Send for ThreadState {}
+
 /// The application's half of the machine.
 pub trait UserSpace {
     /// The addresses that an application may map, page-aligned.
     fn range() -> Range<usize>;
 
-    /// Maps zero-filled memory at `addr..addr + len`. Nothing may be mapped there yet.
-    fn map(addr: usize, len: usize, prot: Prot) -> Result<(), MapError>;
+    /// Maps one page of memory at `addr` with the bytes that `fill` leaves in it, which are zero at
+    /// first. Nothing may be mapped there yet. `fill` must not wait.
+    fn map(addr: usize, prot: Prot, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError>;
 
-    /// Changes what may be done with `addr..addr + len`, which must all be mapped.
+    /// Changes what may be done with the pages that are mapped in `addr..addr + len`.
     fn protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError>;
 
-    /// Unmaps `addr..addr + len`; pages that are not mapped are passed over.
+    /// Unmaps the pages that are mapped in `addr..addr + len`.
     fn unmap(addr: usize, len: usize) -> Result<(), MapError>;
+
+    /// Moves the pages that are mapped in `from..from + len` to `to`, where nothing is mapped; the
+    /// two do not overlap. What can be done with them stays.
+    fn relocate(from: usize, to: usize, len: usize) -> Result<(), MapError>;
+
+    /// Whether a page is mapped at `addr`, whatever may be done with it.
+    fn is_mapped(addr: usize) -> bool;
 
     /// Copies application memory into `into`. Nothing is promised about `into` after a fault.
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault>;
@@ -79,9 +153,40 @@ pub trait UserSpace {
     /// Features of this processor that the auxiliary vector tells (AT_HWCAP).
     fn hwcap() -> usize;
 
-    /// Starts the application at `entry` with stack pointer `stack` and all other registers zero.
-    /// Every system call that it makes calls `syscall`, whose result goes into its rax.
-    fn start(entry: usize, stack: usize, syscall: fn(&SyscallArgs) -> isize) -> !;
+    /// Has the application's events handled so. Called once, before the first
+    /// [`enter`](Self::enter).
+    fn prepare(handlers: &'static Handlers);
+
+    /// Lets the current thread run the application with these registers: for the first time, or
+    /// after exec. Its kernel stack is free from then on.
+    fn enter(registers: &Registers) -> !;
+
+    /// The registers of the system call that the current thread is in. The result register has
+    /// no meaning yet.
+    fn registers() -> Registers;
+
+    /// Replaces them. The call's result still goes into the result register.
+    fn set_registers(registers: &Registers);
+
+    /// Bytes that [`save_vectors`](Self::save_vectors) writes, in the format of XSAVE.
+    fn vectors_len() -> usize;
+
+    /// Writes the current thread's x87 and vector registers, as they are with `registers`, into
+    /// `area`; false if it is too small.
+    fn save_vectors(registers: &Registers, area: &mut [u8]) -> bool;
+
+    /// Takes the x87 and vector registers from `area`, which may hold anything.
+    fn load_vectors(registers: &mut Registers, area: &[u8]) -> bool;
+
+    /// Makes room for the state of a thread whose kernel stack ends at `stack_end` (0 for the
+    /// current thread). `None` if there is no memory, or the platform has one thread only.
+    fn new_thread(stack_end: usize) -> Option<ThreadState>;
+
+    /// The processor goes from one thread to another.
+    fn switch_thread(from: &mut ThreadState, to: &mut ThreadState);
+
+    /// The thread has ended.
+    fn drop_thread(state: ThreadState);
 }
 
 /// Binds the user space of this image. Say it once, in the composition root.
@@ -89,14 +194,18 @@ pub trait UserSpace {
 macro_rules! bind {
     ($user:ty) => {
         const _: () = {
-            use $crate::{Fault, MapError, Prot, SyscallArgs, UserSpace as _};
+            use $crate::{Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace as _};
             #[unsafe(no_mangle)]
             fn __unilith_user_range() -> core::ops::Range<usize> {
                 <$user>::range()
             }
             #[unsafe(no_mangle)]
-            fn __unilith_user_map(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
-                <$user>::map(addr, len, prot)
+            fn __unilith_user_map(
+                addr: usize,
+                prot: Prot,
+                fill: &mut dyn FnMut(&mut [u8]),
+            ) -> Result<(), MapError> {
+                <$user>::map(addr, prot, fill)
             }
             #[unsafe(no_mangle)]
             fn __unilith_user_protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
@@ -105,6 +214,14 @@ macro_rules! bind {
             #[unsafe(no_mangle)]
             fn __unilith_user_unmap(addr: usize, len: usize) -> Result<(), MapError> {
                 <$user>::unmap(addr, len)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_relocate(from: usize, to: usize, len: usize) -> Result<(), MapError> {
+                <$user>::relocate(from, to, len)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_is_mapped(addr: usize) -> bool {
+                <$user>::is_mapped(addr)
             }
             #[unsafe(no_mangle)]
             fn __unilith_user_copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
@@ -127,12 +244,44 @@ macro_rules! bind {
                 <$user>::hwcap()
             }
             #[unsafe(no_mangle)]
-            fn __unilith_user_start(
-                entry: usize,
-                stack: usize,
-                syscall: fn(&SyscallArgs) -> isize,
-            ) -> ! {
-                <$user>::start(entry, stack, syscall)
+            fn __unilith_user_prepare(handlers: &'static Handlers) {
+                <$user>::prepare(handlers)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_enter(registers: &Registers) -> ! {
+                <$user>::enter(registers)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_registers() -> Registers {
+                <$user>::registers()
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_set_registers(registers: &Registers) {
+                <$user>::set_registers(registers)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_vectors_len() -> usize {
+                <$user>::vectors_len()
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_save_vectors(registers: &Registers, area: &mut [u8]) -> bool {
+                <$user>::save_vectors(registers, area)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_load_vectors(registers: &mut Registers, area: &[u8]) -> bool {
+                <$user>::load_vectors(registers, area)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_new_thread(stack_end: usize) -> Option<ThreadState> {
+                <$user>::new_thread(stack_end)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_switch_thread(from: &mut ThreadState, to: &mut ThreadState) {
+                <$user>::switch_thread(from, to)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_drop_thread(state: ThreadState) {
+                <$user>::drop_thread(state)
             }
         };
     };
@@ -153,11 +302,15 @@ linked! {
     /// See [`UserSpace::range`].
     range = __unilith_user_range() -> Range<usize>;
     /// See [`UserSpace::map`].
-    map = __unilith_user_map(addr: usize, len: usize, prot: Prot) -> Result<(), MapError>;
+    map = __unilith_user_map(addr: usize, prot: Prot, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError>;
     /// See [`UserSpace::protect`].
     protect = __unilith_user_protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError>;
     /// See [`UserSpace::unmap`].
     unmap = __unilith_user_unmap(addr: usize, len: usize) -> Result<(), MapError>;
+    /// See [`UserSpace::relocate`].
+    relocate = __unilith_user_relocate(from: usize, to: usize, len: usize) -> Result<(), MapError>;
+    /// See [`UserSpace::is_mapped`].
+    is_mapped = __unilith_user_is_mapped(addr: usize) -> bool;
     /// See [`UserSpace::copy_in`].
     copy_in = __unilith_user_copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault>;
     /// See [`UserSpace::copy_out`].
@@ -168,6 +321,24 @@ linked! {
     thread_pointer = __unilith_user_thread_pointer() -> usize;
     /// See [`UserSpace::hwcap`].
     hwcap = __unilith_user_hwcap() -> usize;
-    /// See [`UserSpace::start`].
-    start = __unilith_user_start(entry: usize, stack: usize, syscall: fn(&SyscallArgs) -> isize) -> !;
+    /// See [`UserSpace::prepare`].
+    prepare = __unilith_user_prepare(handlers: &'static Handlers) -> ();
+    /// See [`UserSpace::enter`].
+    enter = __unilith_user_enter(registers: &Registers) -> !;
+    /// See [`UserSpace::registers`].
+    registers = __unilith_user_registers() -> Registers;
+    /// See [`UserSpace::set_registers`].
+    set_registers = __unilith_user_set_registers(registers: &Registers) -> ();
+    /// See [`UserSpace::vectors_len`].
+    vectors_len = __unilith_user_vectors_len() -> usize;
+    /// See [`UserSpace::save_vectors`].
+    save_vectors = __unilith_user_save_vectors(registers: &Registers, area: &mut [u8]) -> bool;
+    /// See [`UserSpace::load_vectors`].
+    load_vectors = __unilith_user_load_vectors(registers: &mut Registers, area: &[u8]) -> bool;
+    /// See [`UserSpace::new_thread`].
+    new_thread = __unilith_user_new_thread(stack_end: usize) -> Option<ThreadState>;
+    /// See [`UserSpace::switch_thread`].
+    switch_thread = __unilith_user_switch_thread(from: &mut ThreadState, to: &mut ThreadState) -> ();
+    /// See [`UserSpace::drop_thread`].
+    drop_thread = __unilith_user_drop_thread(state: ThreadState) -> ();
 }

@@ -47,6 +47,8 @@ pub enum Kind {
 pub struct Segment<'a> {
     /// Where, from the base of the program on.
     pub address: usize,
+    /// Where its contents begin in the file.
+    pub offset: usize,
     /// Its contents; the rest of it is zero.
     pub contents: &'a [u8],
     /// Bytes in memory, at least those of the contents.
@@ -164,7 +166,8 @@ impl<'a> Elf<'a> {
         if in_file > size {
             return Err(Error::Broken("a segment is larger in the file than in memory"));
         }
-        if align > 1 && (!align.is_power_of_two() || address % align != offset % align) {
+        let congruent = |align| address % align == offset % align;
+        if align > 1 && (!align.is_power_of_two() || !congruent(align)) || !congruent(PAGE) {
             return Err(Error::Broken("alignment of a segment"));
         }
         let end = address.checked_add(size).and_then(|end| end.checked_next_multiple_of(PAGE));
@@ -180,7 +183,7 @@ impl<'a> Elf<'a> {
             write: flags & PF_W != 0,
             exec: flags & PF_X != 0,
         };
-        let segment = Segment { address, contents, size, prot };
+        let segment = Segment { address, offset, contents, size, prot };
         if self.segments.last().is_some_and(|last| last.end() > segment.start()) {
             return Err(Error::Broken("segments overlap or are not in order"));
         }

@@ -23,16 +23,16 @@ pub use format::{Elf, Kind, Segment};
 pub use program::Program;
 pub use stack::{Auxiliary, build as build_stack};
 
-use unilith_posix_abi::SyscallArgs;
+use unilith_posix_api::Handlers;
 use unilith_print::eprintln;
 
 /// The platform handles pages of this size.
 pub(crate) const PAGE: usize = unilith_space::PAGE;
 
-/// Starts the program that the command line names; its system calls go to `syscall`. Comes back
+/// Starts the program that the command line names, whose events `handlers` are for. Comes back
 /// only if that is impossible, with the exit status that a shell would give, after saying why:
 /// 127 if there is no such program, 126 if it cannot be run.
-pub fn main(syscall: fn(&SyscallArgs) -> isize) -> u8 {
+pub fn main(handlers: &'static Handlers) -> u8 {
     let program = match Program::from_command_line() {
         Ok(program) => program,
         Err(error) => {
@@ -40,8 +40,9 @@ pub fn main(syscall: fn(&SyscallArgs) -> isize) -> u8 {
             return error.status();
         }
     };
+    unilith_posix_api::prepare(handlers);
     match load::load(&program) {
-        Ok(start) => unilith_posix_api::start(start.entry, start.stack, syscall),
+        Ok(start) => unilith_posix_api::enter(&start.registers()),
         Err(error) => {
             eprintln!("unilith: {}: {}", program.shown(), error);
             error.status()

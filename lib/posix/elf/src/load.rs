@@ -4,15 +4,15 @@ use crate::format::{Elf, Kind, PROGRAM_HEADER};
 use crate::program::{contents, interpreter_error, script};
 use crate::stack::{Auxiliary, build};
 use crate::{Error, PAGE, Program};
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use unilith_fs_api::MemorySource;
 use unilith_posix_abi::{Errno, UserPtr};
-use unilith_posix_api::Prot;
-use unilith_space::{Origin, Place};
+use unilith_posix_api::{Prot, Registers};
+use unilith_space::{Mapping, Object, Origin, Place};
 
-/// Bytes of stack that are mapped.
-const STACK: usize = unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 256) << 10;
-/// Addresses that are kept for the stack, as Linux's default limit has it. What is not mapped of
-/// it faults.
-const STACK_RESERVED: usize = 8 << 20;
+/// Bytes of stack, at most: pages come as they are touched.
+const STACK: usize = unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 8192) << 10;
 /// Pages by which the stack is moved at random, at most.
 const STACK_SHIFT: usize = 1 << 12;
 /// Pages by which a program is moved at random, at most (28 bits, as on Linux).
@@ -26,6 +26,13 @@ pub struct Start {
     pub stack: usize,
 }
 
+impl Start {
+    /// The registers that it starts with: all others are zero.
+    pub fn registers(&self) -> Registers {
+        Registers { rip: self.entry as u64, rsp: self.stack as u64, ..Registers::default() }
+    }
+}
+
 impl From<Errno> for Error {
     fn from(error: Errno) -> Self {
         Self::Memory(error)
@@ -34,19 +41,19 @@ impl From<Errno> for Error {
 
 /// Loads `program`, its interpreter and its stack.
 pub fn load(program: &Program) -> Result<Start, Error> {
-    let file = contents(&program.path)?;
-    let elf = Elf::parse(&file).map_err(|error| script(&file).unwrap_or(error))?;
+    let file = Arc::new(Image(contents(&program.path)?));
+    let elf = Elf::parse(&file.0).map_err(|error| script(&file.0).unwrap_or(error))?;
     let loader_file;
     let loader = match elf.interpreter {
         None => None,
         Some(path) => {
             let named = |error| interpreter_error(path, error);
-            loader_file = contents(path).map_err(named)?;
-            let loader = Elf::parse(&loader_file).map_err(named)?;
+            loader_file = Arc::new(Image(contents(path).map_err(named)?));
+            let loader = Elf::parse(&loader_file.0).map_err(named)?;
             if loader.interpreter.is_some() || loader.kind != Kind::Relocatable {
                 return Err(named(Error::NotElf));
             }
-            Some(loader)
+            Some((loader, loader_file.clone()))
         }
     };
 
@@ -54,20 +61,19 @@ pub fn load(program: &Program) -> Result<Start, Error> {
     let stack_top = range.end.saturating_sub(shift(STACK_SHIFT.min(range.len() / PAGE / 16)));
     let stack_bottom = stack_top.checked_sub(STACK).ok_or(Error::Addresses)?;
     // A page that is never mapped stays between the stack and everything else.
-    let reserved = STACK_RESERVED.max(STACK).min(range.len() / 4) + PAGE;
-    unilith_space::set_top(stack_top.saturating_sub(reserved).max(range.start));
+    unilith_space::set_top(stack_bottom.saturating_sub(PAGE).max(range.start));
     unilith_space::map(Place::Exactly(stack_bottom), STACK, Prot::RW, Origin::Anonymous)?;
 
     let base = match elf.kind {
         Kind::Fixed => 0,
         Kind::Relocatable => place(&elf)?,
     };
-    map(&elf, base)?;
+    map(&elf, base, &file)?;
     let (_, end) = elf.span();
     unilith_space::set_heap(base + end)?;
     let (entry, loader_base) = match &loader {
         None => (base + elf.entry, 0),
-        Some(loader) => {
+        Some((loader, file)) => {
             let (first, end) = loader.span();
             let size = (end - first).checked_add(loader.align).ok_or(Error::Addresses)?;
             // Find room, then give it back: the segments are mapped one by one.
@@ -75,7 +81,7 @@ pub fn load(program: &Program) -> Result<Start, Error> {
                 unilith_space::map(Place::Anywhere(0), size, Prot::default(), Origin::Anonymous)?;
             unilith_space::unmap(room, size)?;
             let base = room.next_multiple_of(loader.align).wrapping_sub(first);
-            map(loader, base)?;
+            map(loader, base, file)?;
             (base.wrapping_add(loader.entry), base)
         }
     };
@@ -138,21 +144,45 @@ fn entropy_or_clock(into: &mut [u8; 16]) {
     }
 }
 
+/// A program's file, kept for what is mapped of it.
+struct Image(Cow<'static, [u8]>);
+
+impl Object for Image {
+    fn read(&self, offset: u64, into: &mut [u8]) -> unilith_posix_abi::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..));
+        let rest = rest.unwrap_or_default();
+        let len = rest.len().min(into.len());
+        into[..len].copy_from_slice(&rest[..len]);
+        Ok(len)
+    }
+
+    fn in_memory(&self) -> Option<MemorySource> {
+        match self.0 {
+            Cow::Borrowed(bytes) => Some(bytes),
+            Cow::Owned(_) => None,
+        }
+    }
+}
+
 /// Maps the segments of `elf`, moved by `base`.
-fn map(elf: &Elf<'_>, base: usize) -> Result<(), Error> {
+fn map(elf: &Elf<'_>, base: usize, image: &Arc<Image>) -> Result<(), Error> {
     for segment in &elf.segments {
         let start = base.wrapping_add(segment.start());
         let len = segment.end() - segment.start();
-        // Filled while it is writable, then given its final protection.
-        unilith_space::map(Place::Exactly(start), len, Prot::RW, Origin::Anonymous).map_err(
-            |error| match error {
+        // What is behind the contents in the file is none of the segment's: it reads as zero.
+        let origin = Origin::File(Mapping {
+            object: image.clone(),
+            offset: (segment.offset - segment.offset % PAGE) as u64,
+            end: (segment.offset + segment.contents.len()) as u64,
+            shared: false,
+        });
+        unilith_space::map(Place::Exactly(start), len, segment.prot, origin).map_err(|error| {
+            match error {
                 Errno::EEXIST | Errno::EPERM => Error::Addresses,
                 Errno::ENOMEM if !fits(start, len) => Error::Addresses,
                 error => Error::Memory(error),
-            },
-        )?;
-        UserPtr(base.wrapping_add(segment.address)).copy_out(segment.contents)?;
-        unilith_space::settle(start, len, segment.prot, Origin::Private)?;
+            }
+        })?;
     }
     Ok(())
 }

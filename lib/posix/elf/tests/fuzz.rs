@@ -32,7 +32,7 @@ fn set_up() {
     });
     let place = unilith_space::Place::Replace;
     let zero = unilith_space::Origin::Anonymous;
-    unilith_space::map(place(PAD), 0x1000, Prot::RW, zero).expect("mapped");
+    unilith_space::map(place(PAD), 0x1000, Prot::RW, zero.clone()).expect("mapped");
     unilith_space::map(place(READ_ONLY), 0x1000, Prot::R, zero).expect("mapped");
     unilith_space::unmap(HOLE, 0x1000).expect("unmapped");
 }

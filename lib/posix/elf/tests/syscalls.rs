@@ -19,6 +19,8 @@ static SYSCALLS: unilith_syscall::Table = unilith_syscall::Table::new(&[
 const PAD: usize = 0x2000_0000;
 /// A page that can only be read, right after it.
 const READ_ONLY: usize = PAD + 0x1000;
+/// What is above is kept for the stack.
+const TOP: usize = 0x3000_0000;
 /// Nothing is here.
 const HOLE: usize = PAD + 0x2000;
 
@@ -49,12 +51,12 @@ fn set_up() {
     DONE.call_once(|| {
         unilith_vfs::mount(b"/", unilith_ramfs::with_limit(0o755, 1 << 22));
         unilith_vfs::mount(b"/dev", unilith_devfs::root());
-        unilith_space::set_top(0x3000_0000);
+        unilith_space::set_top(TOP);
         unilith_space::set_heap(0x1000_0000).expect("aligned");
     });
     let place = unilith_space::Place::Replace;
     let zero = unilith_space::Origin::Anonymous;
-    unilith_space::map(place(PAD), 0x1000, Prot::RW, zero).expect("mapped");
+    unilith_space::map(place(PAD), 0x1000, Prot::RW, zero.clone()).expect("mapped");
     unilith_space::map(place(READ_ONLY), 0x1000, Prot::R, zero).expect("mapped");
     unilith_space::unmap(HOLE, 0x1000).expect("unmapped");
 }
@@ -118,6 +120,9 @@ fn files() {
     copy_out(b"ab", PAD).expect("mapped");
     assert_eq!(call(nr::__NR_write, [append, PAD, 2]), Ok(2));
     assert_eq!(call(nr::__NR_lseek, [append, 0, 1]), Ok(12));
+    assert_eq!(call(nr::__NR_pwrite64, [append, PAD, 1, 0]), Ok(1));
+    assert_eq!(call(nr::__NR_pread64, [fd, PAD + 0x100, 9, 11]), Ok(2));
+    assert_eq!(call(nr::__NR_ftruncate, [fd, 12]), Ok(0));
     // Scattered.
     let vector = [PAD + 0x200, 3, PAD + 0x300, 0, PAD + 0x400, 100].map(usize::to_ne_bytes);
     copy_out(&vector.concat(), PAD).expect("mapped");
@@ -146,6 +151,10 @@ fn files() {
 fn descriptors() {
     assert_eq!(call(nr::__NR_read, [0, PAD, 100]), Ok(5));
     assert_eq!(bytes(PAD, 5), b"input");
+    // The console gave all that it had: more would wait.
+    let vector = [PAD + 0x200, 0, PAD + 0x200, 5, PAD + 0x300, 5].map(usize::to_ne_bytes);
+    copy_out(&vector.concat(), PAD).expect("mapped");
+    assert_eq!(call(nr::__NR_readv, [0, PAD, 3]), Ok(5));
     assert_eq!(call(nr::__NR_lseek, [1, 0, 0]), Err(Errno::ESPIPE));
     assert_eq!(call(nr::__NR_ioctl, [1, 0x5401, PAD]), Err(Errno::ENOTTY));
     assert_eq!(call(nr::__NR_read, [1, PAD, 1]), Err(Errno::EBADF));
@@ -167,9 +176,17 @@ fn descriptors() {
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD, PAD + 0x10]), Ok(0));
     assert_eq!(bytes(PAD + 0x10, 8), 1024u64.to_ne_bytes());
     assert_eq!((call(nr::__NR_dup, [1]), call(nr::__NR_dup, [1])), (Ok(3), Err(Errno::EMFILE)));
+    let empty = RDWR_CREATE | nr::O_TRUNC as usize;
+    assert_eq!(call(nr::__NR_open, [path("/f"), empty, 0]), Err(Errno::EMFILE));
+    assert_eq!(call(nr::__NR_open, [path("/new"), empty, 0]), Err(Errno::EMFILE));
+    assert_eq!(call(nr::__NR_stat, [path("/f"), PAD + 0x100]), Ok(0));
+    assert_eq!(bytes(PAD + 0x130, 8), 12u64.to_ne_bytes());
+    assert_eq!(call(nr::__NR_stat, [path("/new"), PAD + 0x100]), Err(Errno::ENOENT));
     assert_eq!(call(nr::__NR_prlimit64, [0, nofile, PAD + 0x10, 0]), Ok(0));
     assert_eq!(call(nr::__NR_prlimit64, [0, nr::RLIMIT_AS as usize, PAD, 0]), Err(Errno::EPERM));
     assert_eq!(call(nr::__NR_close, [3]), Ok(0));
+    assert_eq!(call(nr::__NR_getrlimit, [nr::RLIMIT_STACK as usize, PAD]), Ok(0));
+    assert_eq!(bytes(PAD, 8), (8u64 << 20).to_ne_bytes()); // as much as is mapped
     // One descriptor that is open and one that is not.
     copy_out(&[1, 0, 0, 0, 5, 0, 9, 9, 50, 0, 0, 0, 1, 0, 9, 9], PAD).expect("mapped");
     assert_eq!(call(nr::__NR_poll, [PAD, 2, usize::MAX]), Ok(2));
@@ -232,6 +249,8 @@ fn memory() {
     let map = |addr, len, prot, flags| call(nr::__NR_mmap, [addr, len, prot, flags, none, 0]);
     let before = fake::mapped_pages();
     let at = map(0, 0x3001, 3, anonymous).expect("room");
+    assert_eq!(fake::mapped_pages(), before, "nothing has been touched");
+    copy_out(&[0; 0x4000], at).expect("mapped");
     assert_eq!(fake::mapped_pages(), before + 4);
     assert_eq!(map(0, 0x1000, 7, anonymous), Err(Errno::EACCES));
     assert_eq!(call(nr::__NR_mprotect, [at, 0x1000, 7]), Err(Errno::EACCES));
@@ -263,10 +282,16 @@ fn memory() {
     assert_eq!(call(nr::__NR_munmap, [at, 0x4000]), Ok(0));
     assert_eq!(call(nr::__NR_munmap, [at + 1, 0x1000]), Err(Errno::EINVAL));
     assert_eq!(fake::mapped_pages(), before);
+    // Nothing grows into what is kept for the stack.
+    let below = map(TOP - 0x1000, 0x1000, 3, exactly).expect("free");
+    assert_eq!(call(nr::__NR_mremap, [below, 0x1000, 0x2000, 0]), Err(Errno::ENOMEM));
+    assert_eq!(call(nr::__NR_munmap, [below, 0x1000]), Ok(0));
     // What nobody may touch costs nothing until somebody may.
     let reserved = map(0, 0x100_0000, 0, anonymous).expect("room");
     assert_eq!(fake::mapped_pages(), before);
     assert_eq!(call(nr::__NR_mprotect, [reserved + 0x1000, 0x1000, 3]), Ok(0));
+    assert!(copy_out(&[1], reserved).is_err());
+    copy_out(&[1], reserved + 0x1000).expect("accessible");
     assert_eq!(fake::mapped_pages(), before + 1);
     assert_eq!(call(nr::__NR_munmap, [reserved, 0x100_0000]), Ok(0));
     assert_eq!(fake::mapped_pages(), before);
@@ -280,7 +305,9 @@ fn memory() {
     assert_eq!(call(nr::__NR_mmap, [0, 1, 1, private, fd, 1]), Err(Errno::EINVAL));
     assert_eq!(call(nr::__NR_mmap, [0, 1, 1, private, 99, 0]), Err(Errno::EBADF));
     assert_eq!(call(nr::__NR_mmap, [0, 1, 1, private, 0, 0]), Err(Errno::ENODEV));
-    assert_eq!(call(nr::__NR_madvise, [at, 0x2000, 4]), Err(Errno::EINVAL));
+    copy_out(b"changed", at).expect("writable");
+    assert_eq!(call(nr::__NR_madvise, [at, 0x2000, 4]), Ok(0));
+    assert_eq!(bytes(at, 3), b"012", "the file again");
     assert_eq!(call(nr::__NR_munmap, [at, 0x2000]), Ok(0));
     assert_eq!(call(nr::__NR_close, [fd]), Ok(0));
     // The heap.
@@ -309,6 +336,7 @@ fn process() {
     copy_out(&u64::MAX.to_ne_bytes(), PAD).expect("mapped");
     assert_eq!(call(nr::__NR_rt_sigprocmask, [2, PAD, 0, 8]), Ok(0));
     assert_eq!(call(nr::__NR_tgkill, [1, 1, 17]), Ok(0));
+    assert_eq!(call(nr::__NR_tgkill, [1, 1, 10]), Err(Errno::ENOSYS)); // the handler will not run
     assert_eq!(call(nr::__NR_rt_sigpending, [PAD, 8]), Ok(0));
     assert_eq!(bytes(PAD, 8), (1u64 << 16).to_ne_bytes());
     copy_out(&[0; 8], PAD).expect("mapped");
@@ -340,6 +368,8 @@ fn process() {
 }
 
 fn missing() {
+    let above = nr::__NR_getpid as usize | 1 << 32;
+    assert_eq!(SYSCALLS.call(&SyscallArgs { nr: above, args: [0; 6] }), 1);
     fake::OUTPUT.lock().expect("not poisoned").clear();
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));
     assert_eq!(call(nr::__NR_fork, []), Err(Errno::ENOSYS));

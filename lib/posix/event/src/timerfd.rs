@@ -14,7 +14,7 @@ use unilith_posix_abi::raw::general::{
     O_CLOEXEC, O_NONBLOCK, O_RDWR, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET, itimerspec,
 };
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr, encode, syscall};
-use unilith_posix_fd::{Events, File, nameless, read_timespec, table};
+use unilith_posix_fd::{Events, File, nameless, table};
 use unilith_posix_task::WaitQueue;
 use unilith_sched_api::{NEVER, Poller};
 use unilith_sync::Lock;
@@ -202,7 +202,7 @@ syscall! {
         if flags & !(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) != 0 {
             return Err(Errno::EINVAL);
         }
-        let (interval, value) = (read_timespec(new)?, read_timespec(new.add(16))?);
+        let (interval, value) = (new.read_timespec()?, new.add(16).read_timespec()?);
         with_timer(fd, |file| {
             let timer = &file.0;
             let now = monotonic_ns();

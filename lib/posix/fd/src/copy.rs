@@ -6,9 +6,8 @@
 use crate::transfer::{BUFFER, MAX_COUNT, partial};
 use crate::waiting::{Direction, wait_for};
 use crate::{Description, table};
-use alloc::vec;
 use unilith_posix_abi::raw::general;
-use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, Result, UserPtr, buffer, syscall};
 use unilith_posix_task::broken_pipe;
 
 /// Copies between files until `count`, the end of `from`, or a short write.
@@ -17,7 +16,7 @@ fn copy(from: &Description, mut at: u64, to: &Description, count: usize) -> Resu
     to.writable()?;
     let count = count.min(MAX_COUNT);
     let end = at.saturating_add(count as u64);
-    let mut buffer = vec![0; if source.in_memory().is_some() { 0 } else { count.min(BUFFER) }];
+    let mut buffer = buffer(if source.in_memory().is_some() { 0 } else { count.min(BUFFER) })?;
     let start = at;
     while at < end {
         let left = (end - at) as usize;

@@ -5,7 +5,7 @@ use unilith_fs_api::FileType;
 use unilith_posix_abi::raw::general::{
     POSIX_FADV_NOREUSE, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 };
-use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, Result, syscall};
 
 syscall! {
     /// lseek(2): moves the offset; where it is afterwards. Holes are not told from data.
@@ -72,17 +72,5 @@ syscall! {
             return Err(Errno::EINVAL);
         }
         Ok(())
-    }
-}
-
-/// Reads a `struct timespec`: nanoseconds. EINVAL if it is none.
-pub fn read_timespec(from: UserPtr) -> Result<u64> {
-    let seconds = from.read_u64()? as i64;
-    let nanoseconds = from.add(8).read_u64()?;
-    match u64::try_from(seconds) {
-        Ok(seconds) if nanoseconds < 1_000_000_000 => {
-            Ok(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
-        }
-        _ => Err(Errno::EINVAL),
     }
 }

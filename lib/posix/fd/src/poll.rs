@@ -5,22 +5,15 @@
 //! closes their descriptors.
 
 use crate::mask::with_mask;
-use crate::offset::read_timespec;
 use crate::waiting::deadline;
 use crate::{Description, Events, table};
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use unilith_posix_abi::raw::general::{POLLNVAL, timespec, timeval};
-use unilith_posix_abi::{Errno, Fd, Result, UserPtr, encode, syscall};
+use unilith_posix_abi::{Errno, Fd, Result, UserPtr, buffer, encode, syscall};
 use unilith_posix_task::WaitQueue;
 
 const SECOND: u64 = 1_000_000_000;
-
-/// Waits until `monotonic_ns` says `deadline`.
-pub fn sleep_until(deadline: u64) {
-    unilith_sched_api::sleep_until(deadline);
-}
 
 /// Asks whenever something happens to one of `files`, until `ask` finds something or it is `end`.
 fn wait<'a>(
@@ -53,7 +46,7 @@ fn poll_all(fds: UserPtr, count: usize, end: u64) -> Result<usize> {
     if count > table::limit() {
         return Err(Errno::EINVAL);
     }
-    let mut bytes = vec![0; count * POLLFD];
+    let mut bytes = buffer(count * POLLFD)?;
     fds.copy_in(&mut bytes)?;
     let read = |entry: &[u8]| {
         let fd = entry.first_chunk().map_or(-1, |fd| i32::from_ne_bytes(*fd));
@@ -102,7 +95,7 @@ impl Timeout {
     fn read(pointer: UserPtr, micros: bool) -> Result<Self> {
         let timeout = match (pointer.is_null(), micros) {
             (true, _) => None,
-            (_, false) => Some(read_timespec(pointer)?),
+            (_, false) => Some(pointer.read_timespec()?),
             (_, true) => {
                 let (seconds, micros) = (pointer.read_u64()?, pointer.add(8).read_u64()?);
                 if (seconds | micros) >> 63 != 0 {

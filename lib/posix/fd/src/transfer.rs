@@ -6,9 +6,8 @@
 use crate::bytes::{Sink, Source, UserPieces, moved};
 use crate::waiting::{Direction, wait_for};
 use crate::{Description, File, table};
-use alloc::vec;
 use unilith_posix_abi::raw::general;
-use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, IoVec, Result, UserPtr, buffer, syscall};
 use unilith_posix_task::broken_pipe;
 
 /// Most bytes that one call transfers (MAX_RW_COUNT).
@@ -19,11 +18,11 @@ pub(crate) const BUFFER: usize = 64 * 1024;
 const SMALL: usize = 256;
 
 /// Lends a buffer of at least one byte and at most `len`.
-fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> T) -> T {
+fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> Result<T>) -> Result<T> {
     if len <= SMALL {
         act(&mut [0; SMALL][..len.max(1)])
     } else {
-        act(&mut vec![0; len.min(BUFFER)])
+        act(&mut buffer(len.min(BUFFER))?)
     }
 }
 
@@ -60,6 +59,7 @@ fn read_seekable(file: &dyn File, offset: u64, to: &mut UserPieces<'_>) -> Resul
 
 /// Reads what a file without positions has; more would mean waiting again.
 fn read_available(file: &dyn File, to: &mut UserPieces<'_>) -> Result<usize> {
+    Sink::prepare(to);
     if let Some(result) = file.read_into(to) {
         return result;
     }
@@ -83,10 +83,11 @@ fn read_at(open: &Description, offset: u64, to: &[IoVec], nonblocking: bool) -> 
 
 /// Writes some of `from`, by way of a buffer if need be, and moves on by what was written.
 fn write_some(file: &dyn File, offset: u64, from: &mut UserPieces<'_>) -> Result<usize> {
-    if !file.is_seekable()
-        && let Some(result) = file.write_from(from)
-    {
-        return result;
+    if !file.is_seekable() {
+        Source::prepare(from);
+        if let Some(result) = file.write_from(from) {
+            return result;
+        }
     }
     with_buffer(Source::left(from), |buffer| {
         let start = *from;

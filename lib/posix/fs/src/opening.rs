@@ -60,6 +60,7 @@ fn open_at(dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
         return Err(Errno::EINVAL);
     }
     let place = Place::read(dir, path)?;
+    table::check_room()?; // before a file is made or made empty
     let node = open_node(&place, flags, mode)?;
     table::open(Box::new(NodeFile::new(node)), flags & KEPT, flags & O_CLOEXEC != 0)
 }

@@ -1,4 +1,4 @@
-//! Advice about memory, and questions. All memory is resident.
+//! Advice about memory, and questions. What has been touched stays resident.
 
 use unilith_posix_abi::raw::general::{
     MADV_COLD, MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_DONTNEED, MADV_FREE,
@@ -7,11 +7,12 @@ use unilith_posix_abi::raw::general::{
     MS_SYNC,
 };
 use unilith_posix_abi::{Errno, Result, UserPtr, syscall};
+use unilith_posix_api::Access;
 use unilith_space::{PAGE, round_up};
 
 syscall! {
-    /// madvise(2): MADV_DONTNEED makes private anonymous memory zero; hints that need not be
-    /// heeded are accepted; what has a meaning that is missing here is EINVAL.
+    /// madvise(2): MADV_DONTNEED drops contents; MADV_POPULATE_* brings them in; hints that need
+    /// not be heeded are accepted; what has a meaning that is missing here is EINVAL.
     pub fn madvise[__NR_madvise](addr: usize, len: usize, advice: u32) -> Result<()> {
         if !addr.is_multiple_of(PAGE) {
             return Err(Errno::EINVAL);
@@ -20,8 +21,13 @@ syscall! {
             MADV_DONTNEED => unilith_space::discard(addr, len),
             MADV_NORMAL | MADV_RANDOM | MADV_SEQUENTIAL | MADV_WILLNEED | MADV_FREE
             | MADV_DONTFORK | MADV_DOFORK | MADV_HUGEPAGE | MADV_NOHUGEPAGE | MADV_DONTDUMP
-            | MADV_DODUMP | MADV_COLD | MADV_PAGEOUT | MADV_POPULATE_READ
-            | MADV_POPULATE_WRITE => unilith_space::check_mapped(addr, len),
+            | MADV_DODUMP | MADV_COLD | MADV_PAGEOUT => unilith_space::check_mapped(addr, len),
+            MADV_POPULATE_READ | MADV_POPULATE_WRITE => {
+                unilith_space::check_mapped(addr, len)?;
+                let write = advice == MADV_POPULATE_WRITE;
+                let access = if write { Access::Write } else { Access::Read };
+                unilith_space::populate(addr, len, access).map_err(|_| Errno::EFAULT)
+            }
             _ => Err(Errno::EINVAL),
         }
     }
@@ -44,16 +50,19 @@ syscall! {
     pub fn mincore[__NR_mincore](addr: usize, len: usize, to: UserPtr) -> Result<()> {
         unilith_space::check_mapped(addr, len)?;
         for page in 0..round_up(len)? / PAGE {
-            to.add(page).copy_out(&[1])?;
+            let resident = unilith_posix_api::is_mapped(addr + page * PAGE);
+            to.add(page).copy_out(&[u8::from(resident)])?;
         }
         Ok(())
     }
 }
 
 syscall! {
-    /// mlock(2): memory is never taken away anyway.
+    /// mlock(2): memory is never taken away, but has to be there.
     pub fn mlock[__NR_mlock](addr: usize, len: usize) -> Result<()> {
-        unilith_space::check_mapped(addr & !(PAGE - 1), len.saturating_add(addr % PAGE))
+        let (addr, len) = (addr & !(PAGE - 1), len.saturating_add(addr % PAGE));
+        unilith_space::check_mapped(addr, len)?;
+        unilith_space::populate(addr, len, Access::Read)
     }
 }
 

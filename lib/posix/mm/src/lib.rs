@@ -1,15 +1,14 @@
 //! An application's memory: brk(2), mmap(2) and their kin.
 //!
-//! The platform gives memory at once instead of on the first touch, so a mapping of a file is a
-//! copy of it. A shared mapping would have to be seen by others: it is possible for files that
-//! never change (those of an archive), where nobody can tell the difference, and ENODEV else.
+//! A private mapping of a file copies a page of it on the first touch. A shared mapping would have
+//! to be seen by others: it is possible for files that never change (those of an archive), where
+//! nobody can tell the difference, and ENODEV else.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod advice;
-mod copy;
 mod mapping;
 
 /// The calls themselves.

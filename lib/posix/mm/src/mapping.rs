@@ -1,15 +1,16 @@
 //! Mapping and unmapping.
 
-use crate::copy;
-use unilith_fs_api::FileType;
+use alloc::sync::Arc;
+use unilith_fs_api::{FileType, MemorySource};
 use unilith_posix_abi::raw::general::{
-    MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_HUGETLB, MAP_PRIVATE, MAP_SHARED,
-    MAP_SHARED_VALIDATE, MAP_TYPE, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
+    MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_HUGETLB, MAP_NORESERVE,
+    MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MREMAP_FIXED,
+    MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
 };
 use unilith_posix_abi::{Errno, Fd, Result, syscall};
-use unilith_posix_api::Prot;
+use unilith_posix_api::{Access, Prot};
 use unilith_posix_fd::{Description, table};
-use unilith_space::{Origin, PAGE, Place, round_up};
+use unilith_space::{Mapping, Object, Origin, PAGE, Place, round_up};
 
 /// The end of what MAP_32BIT means.
 const LOW: usize = 1 << 31;
@@ -22,43 +23,35 @@ fn prot(bits: u32) -> Result<Prot> {
     Ok(Prot { read: bits != 0, write: bits & PROT_WRITE != 0, exec: bits & PROT_EXEC != 0 })
 }
 
+/// An open file that areas are mapped from: it stays open for them.
+struct OpenFile(Arc<Description>);
+
+impl Object for OpenFile {
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        self.0.file().read(offset, into)
+    }
+
+    fn in_memory(&self) -> Option<MemorySource> {
+        self.0.file().in_memory()
+    }
+}
+
 /// How a file may be mapped, if it may.
-fn file_origin(open: &Description, shared: bool, prot: Prot) -> Result<Origin> {
+fn file_origin(open: Arc<Description>, shared: bool, prot: Prot, offset: u64) -> Result<Origin> {
     let file = open.readable().map_err(|_| Errno::EACCES)?;
     if file.metadata()?.file_type != FileType::Regular {
         return Err(Errno::ENODEV);
     }
     match (shared, file.in_memory().is_some()) {
-        (false, _) => Ok(Origin::Private),
-        (true, true) if prot.write => Err(Errno::EACCES),
-        (true, true) => Ok(Origin::Shared),
-        (true, false) => Err(Errno::ENODEV),
+        (true, true) if prot.write => return Err(Errno::EACCES),
+        (true, false) => return Err(Errno::ENODEV),
+        _ => {}
     }
-}
-
-fn map_file(
-    place: Place,
-    len: usize,
-    prot: Prot,
-    open: &Description,
-    shared: bool,
-    offset: u64,
-) -> Result<usize> {
-    let origin = file_origin(open, shared, prot)?;
-    // Writable while it is filled, by a kernel that keeps to what the application may do.
-    let addr = unilith_space::map(place, len, Prot::RW, Origin::Anonymous)?;
-    let len = round_up(len)?;
-    let filled = copy::from_file(open.file(), offset, addr, len)
-        .and_then(|()| unilith_space::settle(addr, len, prot, origin));
-    if let Err(error) = filled {
-        let _ = unilith_space::unmap(addr, len);
-        return Err(error);
-    }
-    Ok(addr)
+    Ok(Origin::File(Mapping { object: Arc::new(OpenFile(open)), offset, end: u64::MAX, shared }))
 }
 
 syscall! {
-    /// mmap(2): private and anonymous memory, files by copy. Memory is taken at once.
+    /// mmap(2): private and anonymous memory, files page by page on the first touch.
     pub fn mmap[__NR_mmap](
         addr: usize,
         len: usize,
@@ -85,11 +78,22 @@ syscall! {
             _ if flags & MAP_32BIT != 0 => Place::Below(LOW),
             _ => Place::Anywhere(addr),
         };
+        if flags & MAP_NORESERVE == 0 {
+            unilith_space::check_promise(len, prot)?;
+        }
+        let finish = |addr| {
+            if flags & MAP_POPULATE != 0 && prot.read {
+                // As on Linux a failure is not told.
+                let _ = unilith_space::populate(addr, len, Access::Read);
+            }
+            Ok(addr)
+        };
         if flags & MAP_ANONYMOUS != 0 {
             // With one process nobody is there to share with.
-            return unilith_space::map(place, len, prot, Origin::Anonymous);
+            return finish(unilith_space::map(place, len, prot, Origin::Anonymous)?);
         }
-        map_file(place, len, prot, &*table::get(fd)?, shared, offset)
+        let origin = file_origin(table::get(fd)?, shared, prot, offset)?;
+        finish(unilith_space::map(place, len, prot, origin)?)
     }
 }
 
@@ -149,24 +153,29 @@ syscall! {
             }
             return Ok(addr);
         } else if area.end - addr == old_len
-            && area.origin == Origin::Anonymous
             && unilith_space::extend(addr, old_len, new_len).is_ok()
         {
             return Ok(addr);
         } else if flags & MREMAP_MAYMOVE == 0 {
             return Err(Errno::ENOMEM);
         }
+        let offset = addr - area.start;
+        let origin = match &area.origin {
+            Origin::Anonymous => Origin::Anonymous,
+            Origin::File(file) => {
+                Origin::File(Mapping { offset: file.offset + offset as u64, ..file.clone() })
+            }
+        };
         let place = if fixed { Place::Replace(new_addr) } else { Place::Anywhere(0) };
-        let to = unilith_space::map(place, new_len, Prot::RW, Origin::Anonymous)?;
-        let moved = unilith_space::with_readable(addr, old_len, area.prot, || {
-            copy::within(addr, to, old_len.min(new_len))
-        })
-        .and_then(|()| unilith_space::settle(to, new_len, area.prot, area.origin));
-        if let Err(error) = moved {
+        let to = unilith_space::map(place, new_len, area.prot, origin)?;
+        let moved = old_len.min(new_len);
+        if let Err(error) = unilith_space::relocate(addr, to, moved) {
             let _ = unilith_space::unmap(to, new_len);
             return Err(error);
         }
-        unilith_space::unmap(addr, old_len)?;
+        if old_len > moved {
+            unilith_space::unmap(addr + moved, old_len - moved)?;
+        }
         Ok(to)
     }
 }

@@ -11,8 +11,8 @@ use unilith_sync::Lock;
 
 /// RLIM64_INFINITY
 const INFINITY: u64 = u64::MAX;
-/// What Linux gives by default: the stack is this large, and cannot grow.
-const STACK: u64 = 8 << 20;
+/// What the loader maps.
+const STACK: u64 = (unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 8192) as u64) << 10;
 /// Ticks of times(2) in a second (USER_HZ).
 const TICKS: u64 = 100;
 

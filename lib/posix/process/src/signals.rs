@@ -56,8 +56,11 @@ fn check_size(size: usize) -> Result<()> {
     if size == SET { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
-fn handler(action: &[u8; ACTION]) -> usize {
-    <usize as unilith_posix_abi::Scalar>::get(action)
+impl Signals {
+    fn handler(&self, signal: u32) -> Result<usize> {
+        let action = self.actions.get(index(signal)?);
+        Ok(action.map_or(DEFAULT, |action| <usize as unilith_posix_abi::Scalar>::get(action)))
+    }
 }
 
 syscall! {
@@ -165,10 +168,7 @@ syscall! {
 
 /// Does what `signal` does to a process that does not block it.
 fn take_effect(signal: u32) -> Result<()> {
-    let handler = {
-        let signals = SIGNALS.lock();
-        signals.actions.get(index(signal)?).map_or(DEFAULT, handler)
-    };
+    let handler = SIGNALS.lock().handler(signal)?;
     match (handler, signal) {
         (DEFAULT, SIGCHLD | SIGCONT | SIGURG | SIGWINCH) => Ok(()),
         // Nobody is there to continue a process that stops.
@@ -184,10 +184,14 @@ fn send(signal: u32) -> Result<()> {
     if signal == 0 {
         return Ok(());
     }
-    index(signal)?;
     {
         let mut signals = SIGNALS.lock();
+        let handler = signals.handler(signal)?;
         if signals.blocked & bit(signal) != 0 {
+            // C libraries block everything while they raise a signal: saying no later is too late.
+            if handler > IGNORE {
+                return Err(Errno::ENOSYS);
+            }
             signals.pending |= bit(signal);
             return Ok(());
         }

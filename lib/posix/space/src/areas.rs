@@ -1,23 +1,32 @@
 //! The list of areas, kept in step with the platform's mappings.
 
+use crate::object::Mapping;
 use alloc::vec::Vec;
 use core::ops::Range;
 use unilith_posix_abi::{Errno, Result};
-use unilith_posix_api::{Prot, map, protect, unmap};
+use unilith_posix_api::{Prot, protect, unmap};
 
 /// Where the contents of an area come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Zeros.
     Anonymous,
-    /// A private copy of a file.
-    Private,
-    /// A file that cannot change, which others could share: never writable.
-    Shared,
+    /// A part of a file, page by page on the first touch.
+    File(Mapping),
+}
+
+impl Origin {
+    /// The origin of what is `bytes` further on in the same area.
+    pub(crate) fn after(&self, bytes: usize) -> Self {
+        match self {
+            Self::Anonymous => Self::Anonymous,
+            Self::File(mapping) => Self::File(mapping.after(bytes)),
+        }
+    }
 }
 
 /// A part of the address space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Area {
     /// First address.
     pub start: usize,
@@ -29,26 +38,26 @@ pub struct Area {
     pub origin: Origin,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Attributes {
-    prot: Prot,
-    origin: Origin,
-    /// The platform has mapped it.
-    backed: bool,
-}
+impl Area {
+    /// Whether `next` is the same thing going on.
+    fn is_continued_by(&self, next: &Self) -> bool {
+        self.end == next.start
+            && self.prot == next.prot
+            && self.origin.after(self.end - self.start) == next.origin
+    }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    start: usize,
-    end: usize,
-    attributes: Attributes,
+    /// Cuts it in two: what is from `at` on.
+    fn split_off(&mut self, at: usize) -> Self {
+        let origin = self.origin.after(at - self.start);
+        let rest = Self { start: at, end: self.end, prot: self.prot, origin };
+        self.end = at;
+        rest
+    }
 }
 
 /// All areas, by ascending address. They do not overlap. A sorted vector rather than a tree: it
 /// is small code, and programs have tens of areas, rarely thousands.
-pub struct Areas(Vec<Entry>);
-
-const NONE: Prot = Prot { read: false, write: false, exec: false };
+pub struct Areas(Vec<Area>);
 
 impl Areas {
     pub const fn new() -> Self {
@@ -81,13 +90,14 @@ impl Areas {
         end.checked_sub(len).filter(|&start| start >= range.start)
     }
 
-    pub fn at(&self, addr: usize) -> Option<Area> {
-        let entry = self.0.get(self.after(addr)).filter(|entry| entry.start <= addr)?;
-        Some(entry.area())
+    /// The area at `addr`.
+    pub fn at(&self, addr: usize) -> Option<&Area> {
+        self.0.get(self.after(addr)).filter(|area| area.start <= addr)
     }
 
-    pub fn for_each(&self, visit: &mut dyn FnMut(Area)) {
-        self.0.iter().for_each(|entry| visit(entry.area()));
+    /// All of them, from low to high addresses.
+    pub fn iter(&self) -> impl Iterator<Item = &Area> {
+        self.0.iter()
     }
 
     pub fn covers(&self, start: usize, end: usize) -> bool {
@@ -101,25 +111,19 @@ impl Areas {
         true
     }
 
-    /// Adds an area where there is none.
-    pub fn insert(&mut self, start: usize, end: usize, prot: Prot, origin: Origin) -> Result<()> {
+    /// Adds an area where there is none. Nothing is mapped before it is touched.
+    pub fn insert(&mut self, area: Area) -> Result<()> {
         self.0.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        let backed = prot != NONE;
-        if backed {
-            map(start, end - start, prot)?;
-        }
-        let attributes = Attributes { prot, origin, backed };
-        self.0.insert(self.from(start), Entry { start, end, attributes });
+        let (start, end) = (area.start, area.end);
+        self.0.insert(self.from(start), area);
         self.merge(start, end);
         Ok(())
     }
 
     pub fn remove(&mut self, start: usize, end: usize) -> Result<()> {
         let inside = self.cut(start, end)?;
-        for entry in &self.0[inside.clone()] {
-            if entry.attributes.backed {
-                unmap(entry.start, entry.end - entry.start)?;
-            }
+        for area in &self.0[inside.clone()] {
+            unmap(area.start, area.end - area.start)?;
         }
         self.0.drain(inside);
         Ok(())
@@ -130,52 +134,24 @@ impl Areas {
             return Err(Errno::ENOMEM);
         }
         let inside = self.cut(start, end)?;
-        let shared = |entry: &Entry| entry.attributes.origin == Origin::Shared;
+        let shared = |area: &Area| matches!(&area.origin, Origin::File(file) if file.shared);
         if prot.write && self.0[inside.clone()].iter().any(shared) {
             return Err(Errno::EACCES);
         }
-        for Entry { start, end, attributes } in &mut self.0[inside] {
-            if attributes.backed {
-                protect(*start, *end - *start, prot)?;
-            } else if prot != NONE {
-                map(*start, *end - *start, prot)?;
-                attributes.backed = true;
-            }
-            attributes.prot = prot;
+        for area in &mut self.0[inside] {
+            protect(area.start, area.end - area.start, prot)?;
+            area.prot = prot;
         }
         self.merge(start, end);
         Ok(())
     }
 
-    pub fn set_origin(&mut self, start: usize, end: usize, origin: Origin) -> Result<()> {
-        let inside = self.cut(start, end)?;
-        for entry in &mut self.0[inside] {
-            entry.attributes.origin = origin;
-        }
-        self.merge(start, end);
-        Ok(())
-    }
-
+    /// Drops the contents: they are again what they were at first.
     pub fn discard(&mut self, start: usize, end: usize) -> Result<()> {
         if !self.covers(start, end) {
             return Err(Errno::ENOMEM);
         }
-        let inside = self.cut(start, end)?;
-        let anonymous = |entry: &Entry| entry.attributes.origin == Origin::Anonymous;
-        if !self.0[inside.clone()].iter().all(anonymous) {
-            return Err(Errno::EINVAL);
-        }
-        for Entry { start, end, attributes } in &mut self.0[inside] {
-            if attributes.backed {
-                unmap(*start, *end - *start)?;
-                // If the memory is gone now, it is not claimed that it is there.
-                attributes.backed = false;
-                map(*start, *end - *start, attributes.prot)?;
-                attributes.backed = true;
-            }
-        }
-        self.merge(start, end);
-        Ok(())
+        unmap(start, end - start).map_err(Into::into)
     }
 
     /// Makes sure that no area goes across `start` or `end`; which ones are between.
@@ -183,12 +159,10 @@ impl Areas {
         self.0.try_reserve(2).map_err(|_| Errno::ENOMEM)?;
         for addr in [start, end] {
             let index = self.after(addr);
-            let Some(entry) = self.0.get_mut(index).filter(|entry| entry.start < addr) else {
-                continue;
-            };
-            let before = Entry { end: addr, ..*entry };
-            entry.start = addr;
-            self.0.insert(index, before);
+            if let Some(area) = self.0.get_mut(index).filter(|area| area.start < addr) {
+                let rest = area.split_off(addr);
+                self.0.insert(index + 1, rest);
+            }
         }
         Ok(self.from(start)..self.from(end))
     }
@@ -196,27 +170,16 @@ impl Areas {
     /// Joins areas in and next to `start..end` that differ in nothing.
     fn merge(&mut self, start: usize, end: usize) {
         let first = self.from(start).saturating_sub(1);
-        let last = (self.from(end) + 1).min(self.0.len());
-        let mut kept = first;
-        for index in first + 1..last {
-            let next = self.0[index];
-            let current = &mut self.0[kept];
-            if current.end == next.start && current.attributes == next.attributes {
-                current.end = next.end;
+        let mut last = (self.from(end) + 1).min(self.0.len());
+        let mut index = first + 1;
+        while index < last {
+            if self.0[index - 1].is_continued_by(&self.0[index]) {
+                self.0[index - 1].end = self.0[index].end;
+                self.0.remove(index);
+                last -= 1;
             } else {
-                kept += 1;
-                self.0[kept] = next;
+                index += 1;
             }
         }
-        if kept + 1 < last {
-            self.0.drain(kept + 1..last);
-        }
-    }
-}
-
-impl Entry {
-    fn area(&self) -> Area {
-        let Attributes { prot, origin, .. } = self.attributes;
-        Area { start: self.start, end: self.end, prot, origin }
     }
 }

@@ -1,6 +1,6 @@
 //! The heap: the area after the program that brk(2) moves the end of.
 
-use crate::areas::{Areas, Origin};
+use crate::areas::{Area, Areas, Origin};
 use crate::round_up;
 use unilith_posix_api::Prot;
 
@@ -36,7 +36,9 @@ impl Heap {
             if new > unilith_posix_api::range().end || !areas.is_free(old, new) {
                 return None;
             }
-            return areas.insert(old, new, Prot::RW, Origin::Anonymous).ok();
+            crate::check_promise(new - old, Prot::RW).ok()?;
+            let (prot, origin) = (Prot::RW, Origin::Anonymous);
+            return areas.insert(Area { start: old, end: new, prot, origin }).ok();
         }
         Some(())
     }

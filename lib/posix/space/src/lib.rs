@@ -4,18 +4,22 @@
 //! Linux calls VMAs), finds room, and is the one place that decides what may be mapped: never
 //! something that is writable and executable at once. The loader and the memory calls share it.
 //!
-//! The platform backs what it maps with memory at once. So an area that nobody may touch is not
-//! mapped at all until it is made accessible: allocators that reserve much and use little stay
-//! cheap.
+//! An area is a promise: pages come on the first touch ([`fault`]), as zeros or from a file. So
+//! allocators that reserve much and use little stay cheap, and of a program's file only what runs
+//! is copied.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod areas;
+mod fault;
 mod heap;
+mod object;
 
 pub use areas::{Area, Origin};
+pub use fault::{fault, populate};
+pub use object::{Mapping, Object};
 
 use areas::Areas;
 use unilith_posix_abi::{Errno, Result};
@@ -45,6 +49,13 @@ struct Space {
     top: usize,
 }
 
+impl Space {
+    /// The end of where new areas may be, unless somebody asks for an address above.
+    fn top(&self) -> usize {
+        if self.top == 0 { unilith_posix_api::range().end } else { self.top }
+    }
+}
+
 static SPACE: Lock<Space> =
     Lock::new(Space { areas: Areas::new(), heap: heap::Heap::new(), top: 0 });
 
@@ -53,20 +64,24 @@ pub fn round_up(len: usize) -> Result<usize> {
     len.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)
 }
 
-/// Maps an area of `len` bytes (rounded up to pages), filled with zeros: its address.
+/// Maps an area of `len` bytes (rounded up to pages): its address.
 ///
 /// # Errors
-/// EACCES for something writable and executable, EINVAL for an address that is not page-aligned
-/// or a length of 0, ENOMEM if there is no room or no memory, EEXIST for [`Place::Exactly`].
+/// EACCES for something writable and executable, or writable and shared; EINVAL for an address
+/// that is not page-aligned or a length of 0; ENOMEM if there is no room; EEXIST for
+/// [`Place::Exactly`].
 pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize> {
     check(prot)?;
     if len == 0 {
         return Err(Errno::EINVAL);
     }
+    if prot.write && matches!(&origin, Origin::File(file) if file.shared) {
+        return Err(Errno::EACCES);
+    }
     let len = round_up(len)?;
     let range = unilith_posix_api::range();
     let mut space = SPACE.lock();
-    let top = if space.top == 0 { range.end } else { space.top };
+    let top = space.top();
     let free = |space: &Space, top| space.areas.find_free(range.start..top, len);
     let addr = match place {
         Place::Anywhere(hint) => {
@@ -97,7 +112,7 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
             addr
         }
     };
-    space.areas.insert(addr, addr + len, prot, origin)?;
+    space.areas.insert(Area { start: addr, end: addr + len, prot, origin })?;
     Ok(addr)
 }
 
@@ -120,34 +135,8 @@ pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
     SPACE.lock().areas.protect(addr, end, prot)
 }
 
-/// Says what an area is, now that it has been filled: what may be done with it, and where its
-/// contents come from. All of it was mapped as [`Origin::Anonymous`].
-pub fn settle(addr: usize, len: usize, prot: Prot, origin: Origin) -> Result<()> {
-    check(prot)?;
-    let end = checked(addr, len)?;
-    let mut space = SPACE.lock();
-    space.areas.protect(addr, end, prot)?;
-    space.areas.set_origin(addr, end, origin)
-}
-
-/// Calls `act` while `addr..addr + len` can be read, also if its protection, `prot`, forbids it.
-pub fn with_readable<T>(
-    addr: usize,
-    len: usize,
-    prot: Prot,
-    act: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    if prot.read {
-        return act();
-    }
-    protect(addr, len, Prot::R)?;
-    let result = act();
-    protect(addr, len, prot)?;
-    result
-}
-
-/// Makes `addr..addr + len` of private anonymous memory zero again (MADV_DONTNEED).
-/// EINVAL if something else is there, ENOMEM if there is a hole.
+/// Makes the contents of `addr..addr + len` what they were at first (MADV_DONTNEED). ENOMEM if
+/// there is a hole.
 pub fn discard(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
     SPACE.lock().areas.discard(addr, end)
@@ -159,20 +148,37 @@ pub fn check_mapped(addr: usize, len: usize) -> Result<()> {
     if SPACE.lock().areas.covers(addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
-/// The area at `addr`, with the part of it from `addr` on.
+/// The area at `addr`.
 pub fn area(addr: usize) -> Option<Area> {
-    SPACE.lock().areas.at(addr)
+    SPACE.lock().areas.at(addr).cloned()
 }
 
-/// Makes the area that ends at `addr + old` longer in place, if there is room.
+/// Calls `visit` for every area, from low to high addresses. It must not come back here.
+pub fn for_each(visit: &mut dyn FnMut(&Area)) {
+    SPACE.lock().areas.iter().for_each(visit);
+}
+
+/// Makes the area that ends at `addr + old` longer in place, if there is room. One that is below
+/// the stack stays below what is kept for it.
 pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
     let mut space = SPACE.lock();
-    let area = space.areas.at(addr).ok_or(Errno::EFAULT)?;
+    let area = space.areas.at(addr).cloned().ok_or(Errno::EFAULT)?;
     let (old_end, end) = (checked(addr, old)?, checked(addr, new)?);
-    if end > unilith_posix_api::range().end || !space.areas.is_free(old_end, end) {
+    let limit = if addr < space.top() { space.top() } else { unilith_posix_api::range().end };
+    if end > limit || !space.areas.is_free(old_end, end) {
         return Err(Errno::ENOMEM);
     }
-    space.areas.insert(old_end, end, area.prot, area.origin)
+    check_promise(end.saturating_sub(old_end), area.prot)?;
+    let origin = area.origin.after(old_end - area.start);
+    space.areas.insert(Area { start: old_end, end, prot: area.prot, origin })
+}
+
+/// Moves `addr..addr + len`, a part of one area, with its pages to `to..to + len`, which the caller
+/// has just mapped with `map` for it; the old place is free afterwards.
+pub fn relocate(addr: usize, to: usize, len: usize) -> Result<()> {
+    let end = checked(addr, len)?;
+    unilith_posix_api::relocate(addr, to, len)?;
+    SPACE.lock().areas.remove(addr, end)
 }
 
 /// Has new areas put below `top`: what is above is the stack's.
@@ -194,9 +200,19 @@ pub fn heap(end: usize) -> usize {
     heap.resize(areas, end)
 }
 
-/// Calls `visit` for every area, from low to high addresses.
-pub fn for_each(visit: &mut dyn FnMut(Area)) {
-    SPACE.lock().areas.for_each(visit);
+/// Linux's heuristic: a single promise of more than all memory that is free will not be kept.
+/// ENOMEM then.
+pub fn check_promise(len: usize, prot: Prot) -> Result<()> {
+    let kept = !prot.write || len / PAGE <= unilith_mem_api::free_pages();
+    if kept { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// A promise cannot be kept: ends the image, as Linux ends a process (SIGKILL).
+fn out_of_memory() -> ! {
+    const KILLED: u8 = 128 + 9;
+    let text = b"unilith: out of memory: the application wrote to more than there is; give the machine more (-m)\n";
+    unilith_platform::console_write(unilith_platform::Stream::Err, text);
+    unilith_exit::exit(KILLED)
 }
 
 fn check(prot: Prot) -> Result<()> {

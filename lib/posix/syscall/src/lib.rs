@@ -62,7 +62,8 @@ impl Table {
 
     #[inline]
     fn untraced(&self, call: &SyscallArgs) -> isize {
-        match self.handlers.get(call.nr) {
+        // Only 32 bits of the register count.
+        match self.handlers.get(call.nr as u32 as usize) {
             Some(handler) => handler(call),
             None => missing::missing(call),
         }

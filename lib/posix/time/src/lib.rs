@@ -10,7 +10,7 @@ use unilith_posix_abi::raw::general::{
     CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, CLOCK_REALTIME_COARSE, CLOCK_TAI,
     CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME, timespec, timeval,
 };
-use unilith_posix_abi::{Entry, Errno, Result, UserPtr, decode, encode, syscall};
+use unilith_posix_abi::{Entry, Errno, Result, UserPtr, encode, syscall};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -41,18 +41,6 @@ pub fn now(clock: u32) -> Result<u64> {
 
 fn write_timespec(ns: u64, to: UserPtr) -> Result<()> {
     to.copy_out(&encode!(timespec { tv_sec: ns / SECOND, tv_nsec: ns % SECOND }))
-}
-
-fn read_timespec(from: UserPtr) -> Result<u64> {
-    let bytes: [u8; size_of::<timespec>()] = from.read()?;
-    let seconds = u64::try_from(decode!(bytes, timespec, tv_sec));
-    let nanoseconds = u64::try_from(decode!(bytes, timespec, tv_nsec));
-    match (seconds, nanoseconds) {
-        (Ok(seconds), Ok(nanoseconds)) if nanoseconds < SECOND => {
-            Ok(seconds.saturating_mul(SECOND).saturating_add(nanoseconds))
-        }
-        _ => Err(Errno::EINVAL),
-    }
 }
 
 /// Waits until `clock` shows `end`.
@@ -109,7 +97,7 @@ syscall! {
     /// nanosleep(2): nothing interrupts it, so there is never a rest.
     pub fn nanosleep[__NR_nanosleep](duration: UserPtr, rest: UserPtr) -> Result<()> {
         let _ = rest;
-        let duration = read_timespec(duration)?;
+        let duration = duration.read_timespec()?;
         sleep_until(CLOCK_MONOTONIC, now(CLOCK_MONOTONIC)?.saturating_add(duration))
     }
 }
@@ -127,7 +115,7 @@ syscall! {
             return Err(Errno::EINVAL);
         }
         let start = now(clock)?;
-        let time = read_timespec(time)?;
+        let time = time.read_timespec()?;
         let absolute = flags & TIMER_ABSTIME != 0;
         sleep_until(clock, if absolute { time } else { start.saturating_add(time) })
     }

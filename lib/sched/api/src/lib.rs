@@ -12,9 +12,11 @@
 
 extern crate alloc;
 
+mod mutex;
 mod poller;
 mod wait;
 
+pub use mutex::{Mutex, MutexGuard};
 pub use poller::{NEVER, Poller, idle, poll};
 pub use wait::{Observer, WaitQueue, sleep_until, wait_any};
 

@@ -2,6 +2,7 @@
 
 use crate::args::{Bench, BenchWhat, Platform};
 use crate::error::{Error, Result};
+use crate::output::{print, print_json};
 use crate::project;
 use serde_json::{Value, json};
 use std::io::sink;
@@ -29,9 +30,10 @@ fn boot(args: &Bench) -> Result {
     }
     let root = project::root()?;
     let app = App::load(&root.join("apps/hello"))?;
-    let build = |set: &[String]| project::build(&root, &app, Platform::Qemu, set, false);
-    let (_, _, hello) = build(&[])?;
-    let (_, _, timed) = build(&["BOOT_TIMING=y".to_owned()])?;
+    let mut options = project::options(Platform::Qemu);
+    let (_, _, hello) = project::build(&root, &app, &options)?;
+    options.set.push("BOOT_TIMING=y".to_owned());
+    let (_, _, timed) = project::build(&root, &app, &options)?;
     let directory = root.join("build/bench");
     std::fs::create_dir_all(&directory).map_err(Error::failed)?;
     let floor = directory.join("floor");
@@ -68,11 +70,9 @@ fn boot(args: &Bench) -> Result {
     }
     std::fs::write(&path, format!("{result:#}\n")).map_err(Error::failed)?;
     if args.json {
-        println!("{result:#}");
-    } else {
-        table(&result, &path);
+        return print_json(&result);
     }
-    Ok(0)
+    print(table(&result, &path))
 }
 
 fn launch(image: &Path, machine: Machine, memory_kib: u64) -> Launch {
@@ -155,24 +155,32 @@ fn summary(mut values: Vec<f64>) -> Value {
     })
 }
 
-fn table(result: &Value, path: &Path) {
-    println!("hello, minimal profile ({} runs each, translated code)\n", result["runs"]);
-    println!("image                          {:>8} bytes", result["image_bytes"]);
-    println!("instructions, entry to main    {:>8}", result["instructions_entry_to_main"]);
-    println!(
-        "\n{:<10} {:>12} {:>12} {:>12} {:>8}",
-        "machine", "smallest -m", "hello", "floor", "ratio"
+fn table(result: &Value, path: &Path) -> String {
+    let mut text = format!(
+        "hello, minimal profile ({} runs each, translated code)\n\n\
+         image                          {:>8} bytes\n\
+         instructions, entry to main    {:>8}\n\n\
+         {:<10} {:>12} {:>12} {:>12} {:>8}\n",
+        result["runs"],
+        result["image_bytes"],
+        result["instructions_entry_to_main"],
+        "machine",
+        "smallest -m",
+        "hello",
+        "floor",
+        "ratio"
     );
     for machine in Machine::ALL {
         let row = &result["machines"][machine.name()];
-        println!(
-            "{:<10} {:>8} KiB {:>9} ms {:>9} ms {:>8}",
+        text.push_str(&format!(
+            "{:<10} {:>8} KiB {:>9} ms {:>9} ms {:>8}\n",
             machine.name(),
             row["smallest_memory_kib"],
             row["hello_ms"]["median"],
             row["floor_ms"]["median"],
             row["ratio"]["median"]
-        );
+        ));
     }
-    println!("\nwritten to {}", path.display());
+    text.push_str(&format!("\nwritten to {}\n", path.display()));
+    text
 }

@@ -2,12 +2,13 @@
 
 use crate::args::Build;
 use crate::error::{Error, Result};
+use crate::output::{print, print_json};
 use crate::project;
 use serde_json::json;
 use unilith_image::symbols;
 
 pub fn build(args: &Build) -> Result {
-    let (_, _, catalog, _, image) = project::build_target(&args.target)?;
+    let (catalog, image) = project::build_target(&args.target)?;
     if args.json {
         // Addresses, sizes and names, for profilers and debuggers that read no DWARF.
         let path = image.directory.join("image.sym");
@@ -19,19 +20,14 @@ pub fn build(args: &Build) -> Result {
             std::fs::write(&path, list)
                 .map_err(|e| Error::failed(format!("{}: {e}", path.display())))?;
         }
-        println!(
-            "{:#}",
-            json!({
-                "image": image.image,
-                "debug_image": image.debug_image,
-                "bytes": image.bytes,
-                "platform": image.platform,
-                "arch": image.arch,
-                "symbols": path,
-            })
-        );
-    } else {
-        println!("{} ({} bytes)", image.image.display(), image.bytes);
+        return print_json(&json!({
+            "image": image.image,
+            "debug_image": image.debug_image,
+            "bytes": image.bytes,
+            "platform": image.platform,
+            "arch": image.arch,
+            "symbols": path,
+        }));
     }
-    Ok(0)
+    print(format!("{} ({} bytes)\n", image.image.display(), image.bytes))
 }

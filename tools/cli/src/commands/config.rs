@@ -1,26 +1,38 @@
 //! `unilith config`
 
-use crate::args::{Config, ConfigCommand, Platform, Target};
+use crate::args::{Config, ConfigCommand, Options, Target};
 use crate::error::{Error, Result};
+use crate::output::{print, print_json};
 use crate::project;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
+use toml_edit::{DocumentMut, Item, Table, value};
 use unilith_image::app::App;
 use unilith_image::compose::Configuration;
+use unilith_kconfig::{Kind, Symbol};
 
 pub fn config(args: &Config) -> Result {
     match &args.command {
         ConfigCommand::Show { target, json } => show(target, *json),
-        ConfigCommand::Get { target, symbol } => get(target, symbol),
+        ConfigCommand::Get { target, symbol, json } => get(target, symbol, *json),
         ConfigCommand::Set { app, assignments } => set(app, assignments),
     }
 }
 
 fn resolve(target: &Target) -> Result<(App, Configuration)> {
     let app = project::subject(&target.app)?.app;
-    let plat = target.plat.unwrap_or(Platform::Qemu);
-    let configuration = project::configure(&project::root()?, &app, plat, &target.set)?;
+    let configuration = project::configure(&project::root()?, &app, &target.options)?;
     Ok((app, configuration))
+}
+
+/// A symbol's value with JSON's types; hexadecimal numbers stay text, what is unset is null.
+fn typed(symbol: &Symbol, text: &str) -> Value {
+    match symbol.kind {
+        Kind::Bool | Kind::Tristate => (text == "y").into(),
+        Kind::Int => text.parse::<i64>().map_or(Value::Null, Value::from),
+        Kind::Hex if text.is_empty() => Value::Null,
+        Kind::Hex | Kind::String => text.into(),
+    }
 }
 
 fn show(target: &Target, json: bool) -> Result {
@@ -29,67 +41,81 @@ fn show(target: &Target, json: bool) -> Result {
         let values: Map<String, Value> = configuration
             .tree
             .symbols()
-            .filter_map(|s| Some((s.name.clone(), configuration.solution.value(&s.name)?.into())))
+            .map(|s| (s.name.clone(), typed(s, configuration.value(&s.name))))
             .collect();
-        println!("{:#}", Value::Object(values));
-    } else {
-        print!("{}", configuration.solution.to_config(&configuration.tree, &app.name));
+        return print_json(&Value::Object(values));
     }
-    Ok(0)
+    print(configuration.solution.to_config(&configuration.tree, &app.name))
 }
 
-fn get(target: &Target, symbol: &str) -> Result {
+fn get(target: &Target, symbol: &str, json: bool) -> Result {
     let (_, configuration) = resolve(target)?;
     let name = symbol.strip_prefix("CONFIG_").unwrap_or(symbol);
-    if configuration.tree.symbol(name).is_none() {
+    let Some(symbol) = configuration.tree.symbol(name) else {
         // The assignment's error suggests the nearest name.
         let mut scratch = configuration.wanted.clone();
         let error = configuration.tree.assign(&mut scratch, &format!("{name}=y")).err();
         return Err(Error::usage(
-            error.map_or_else(|| format!("no symbol {name}"), |e| e.to_string()),
+            error.map_or_else(|| format!("there is no symbol {name}"), |e| e.to_string()),
         ));
+    };
+    let text = configuration.value(name);
+    if !json {
+        return print(format!("{text}\n"));
     }
-    println!("{}", configuration.solution.value(name).unwrap_or("n"));
-    Ok(0)
+    print_json(&json!({
+        "symbol": symbol.name,
+        "type": match symbol.kind {
+            Kind::Bool => "bool",
+            Kind::Tristate => "tristate",
+            Kind::Int => "int",
+            Kind::Hex => "hex",
+            Kind::String => "string",
+        },
+        "value": typed(symbol, text),
+        "prompt": symbol.prompt,
+        "help": symbol.help,
+        "depends_on": symbol.dependencies(),
+        "why": configuration.tree.explain(name, &configuration.solution),
+    }))
 }
 
-/// Writes into `[config]` of unilith.toml, line by line: the rest of the file stays as it is.
+/// Writes into `[config]` of unilith.toml; the rest of the file stays as it is.
 fn set(path: &Path, assignments: &[String]) -> Result {
     let app = App::load(path)?;
     // Fails if one of them is wrong or cannot hold.
-    project::configure(&project::root()?, &app, Platform::Qemu, assignments)?;
+    let options = Options { plat: None, set: assignments.to_vec() };
+    let configuration = project::configure(&project::root()?, &app, &options)?;
     let file = app.directory.join(project::APP_FILE);
     let failed = |e: std::io::Error| Error::failed(format!("{}: {e}", file.display()));
+    let wrong = |why: &str| Error::usage(format!("{}: {why}", file.display()));
     let text = std::fs::read_to_string(&file).map_err(failed)?;
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut document: DocumentMut = text.parse().map_err(|e| wrong(&format!("{e}")))?;
+    let table = document
+        .entry("config")
+        .or_insert(Item::Table(Table::new()))
+        .as_table_like_mut()
+        .ok_or_else(|| wrong("config is not a table"))?;
     for assignment in assignments {
-        let Some((name, value)) = assignment.split_once('=') else { continue };
+        let Some((name, text)) = assignment.split_once('=') else { continue };
         let name = name.strip_prefix("CONFIG_").unwrap_or(name);
-        let value = match value {
-            "y" | "true" => "true".to_owned(),
-            "n" | "false" => "false".to_owned(),
-            number if number.parse::<i64>().is_ok() => number.to_owned(),
-            text => format!("{text:?}"),
+        let new = match configuration.tree.symbol(name).map(|s| s.kind) {
+            Some(Kind::Bool | Kind::Tristate) => value(configuration.is_set(name)),
+            Some(Kind::Int) => text.parse::<i64>().map_or_else(|_| value(text), value),
+            _ => value(text),
         };
-        let line = format!("{name} = {value}");
-        let section = match lines.iter().position(|l| l.trim() == "[config]") {
-            Some(at) => at,
-            None => {
-                lines.extend([String::new(), "[config]".to_owned()]);
-                lines.len() - 1
+        // A comment behind a value belongs to the symbol.
+        match table.get_mut(name).and_then(Item::as_value_mut) {
+            Some(old) => {
+                let decor = old.decor().clone();
+                if let Ok(mut new) = new.into_value() {
+                    *new.decor_mut() = decor;
+                    *old = new;
+                }
             }
-        };
-        let end = lines[section + 1..]
-            .iter()
-            .position(|l| l.trim_start().starts_with('['))
-            .map_or(lines.len(), |n| section + 1 + n);
-        let known = (section + 1..end)
-            .find(|&i| lines[i].split('=').next().is_some_and(|key| key.trim() == name));
-        match known {
-            Some(at) => lines[at] = line,
-            None => lines.insert(section + 1, line),
+            None => drop(table.insert(name, new)),
         }
     }
-    std::fs::write(&file, lines.join("\n") + "\n").map_err(failed)?;
+    std::fs::write(&file, document.to_string()).map_err(failed)?;
     Ok(0)
 }

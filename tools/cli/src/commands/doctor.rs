@@ -2,6 +2,7 @@
 
 use crate::args::Doctor;
 use crate::error::Result;
+use crate::output::{print, print_json};
 use serde_json::json;
 use unilith_vmm::{host, qemu};
 
@@ -19,31 +20,47 @@ pub fn doctor(args: &Doctor) -> Result {
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("not found; {remedy}"))
     };
-    let qemu = program(
-        qemu::PROGRAM,
-        &match host::can_install(&[qemu::PACKAGE]) {
-            Ok(command) => format!("`unilith run` will install it: {}", command.join(" ")),
-            Err(error) => error.to_string(),
-        },
-    );
+    let package = |name: &str, who: &str| match host::can_install(&[name]) {
+        Ok(command) => format!("`unilith {who}` will install it: {}", command.join(" ")),
+        Err(error) => error.to_string(),
+    };
     let checks = [
         Check {
             name: "cargo",
             needed: true,
             found: program("cargo", "install Rust: https://rustup.rs"),
         },
-        Check { name: "gcc", needed: true, found: program("cc", "apt-get install gcc") },
+        Check {
+            name: "gcc",
+            needed: true,
+            found: program(
+                "cc",
+                &match host::can_install(&["gcc"]) {
+                    Ok(command) => format!("run: {}", command.join(" ")),
+                    Err(error) => error.to_string(),
+                },
+            ),
+        },
         Check {
             name: "rustfmt",
             needed: false,
-            found: program("rustfmt", "rustup component add rustfmt"),
+            found: program("rustfmt", "run: rustup component add rustfmt"),
         },
         Check {
             name: "clippy",
             needed: false,
-            found: program("cargo-clippy", "rustup component add clippy"),
+            found: program("cargo-clippy", "run: rustup component add clippy"),
         },
-        Check { name: "QEMU", needed: false, found: qemu },
+        Check {
+            name: "QEMU",
+            needed: false,
+            found: program(qemu::PROGRAM, &package(qemu::PACKAGE, "run")),
+        },
+        Check {
+            name: "busybox",
+            needed: false,
+            found: program("busybox", &package("busybox-static", "test")),
+        },
         Check {
             name: "KVM",
             needed: false,
@@ -63,15 +80,17 @@ pub fn doctor(args: &Doctor) -> Result {
                 json!({ "name": c.name, "needed": c.needed, "ok": c.found.is_ok(), "text": text })
             })
             .collect();
-        println!("{:#}", json!(list));
+        print_json(&json!(list))?;
     } else {
-        for check in &checks {
-            match &check.found {
-                Ok(text) => println!("ok       {:<8} {text}", check.name),
-                Err(text) if check.needed => println!("MISSING  {:<8} {text}", check.name),
-                Err(text) => println!("-        {:<8} {text}", check.name),
-            }
-        }
+        let lines = checks.iter().map(|check| {
+            let (state, text) = match &check.found {
+                Ok(text) => ("ok", text),
+                Err(text) if check.needed => ("MISSING", text),
+                Err(text) => ("-", text),
+            };
+            format!("{state:<8} {:<8} {text}\n", check.name)
+        });
+        print(lines.collect::<String>())?;
     }
     Ok(u8::from(!healthy))
 }

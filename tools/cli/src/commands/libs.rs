@@ -1,7 +1,8 @@
 //! `unilith libs`
 
-use crate::args::{Libs, Platform};
+use crate::args::Libs;
 use crate::error::Result;
+use crate::output::{print, print_json};
 use crate::project;
 use serde_json::json;
 use unilith_image::catalog::Catalog;
@@ -12,7 +13,7 @@ pub fn libs(args: &Libs) -> Result {
     let configuration = match &args.app {
         Some(path) => {
             let app = project::subject(path)?.app;
-            Some(project::configure(&root, &app, Platform::Qemu, &[])?)
+            Some(project::configure(&root, &app, &args.options)?)
         }
         None => None,
     };
@@ -20,7 +21,8 @@ pub fn libs(args: &Libs) -> Result {
     libraries.sort_by(|a, b| a.directory.cmp(&b.directory));
     let rows = libraries.iter().map(|library| {
         let symbol = library.binding.as_ref().map(|b| b.symbol.as_str());
-        let on = configuration.as_ref().map(|c| symbol.is_some_and(|s| c.is_set(s)));
+        // Nobody selects an API crate: it comes with what is written against it.
+        let on = configuration.as_ref().zip(symbol).map(|(c, symbol)| c.is_set(symbol));
         (library, symbol, on)
     });
     if args.json {
@@ -35,21 +37,17 @@ pub fn libs(args: &Libs) -> Result {
                 })
             })
             .collect();
-        println!("{:#}", json!(list));
-        return Ok(0);
+        return print_json(&json!(list));
     }
-    for (library, symbol, on) in rows {
+    let lines = rows.map(|(library, symbol, on)| {
         let state = match on {
             Some(true) => "* ",
             Some(false) => "  ",
+            None if args.app.is_some() => "- ",
             None => "",
         };
-        println!(
-            "{state}{:<26} {:<14} {}",
-            library.directory,
-            symbol.unwrap_or("-"),
-            library.description
-        );
-    }
-    Ok(0)
+        let symbol = symbol.unwrap_or("-");
+        format!("{state}{:<26} {symbol:<14} {}\n", library.directory, library.description)
+    });
+    print(lines.collect::<String>())
 }

@@ -2,6 +2,7 @@
 
 use crate::args::Test;
 use crate::error::{Error, Result};
+use crate::output::say;
 use crate::project;
 use std::process::Command;
 use unilith_vmm::{host, qemu};
@@ -35,7 +36,7 @@ pub fn test(args: &Test) -> Result {
         steps = vec![vec!["test", "--workspace", "--", filter]];
     }
     for step in &steps {
-        eprintln!("unilith: cargo {}", step.join(" "));
+        say(format_args!("unilith: cargo {}", step.join(" ")));
         let status = Command::new("cargo")
             .args(step)
             .current_dir(&root)

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
 use unilith_platform::{Event, Platform, Region, Stream};
-use unilith_posix_api::{Fault, MapError, Prot, SyscallArgs, UserSpace};
+use unilith_posix_api::{
+    Access, Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace,
+};
 use unilith_sched_api::ThreadId;
 
 pub const PAGE: usize = 4096;
@@ -94,7 +96,7 @@ impl unilith_mem_api::PageAllocator for NoPages {
     }
     unsafe fn free(_: std::ptr::NonNull<u8>, _: usize) {}
     fn free_pages() -> usize {
-        7
+        MOST
     }
 }
 
@@ -110,12 +112,6 @@ static MEMORY: Mutex<Pages> = Mutex::new(BTreeMap::new());
 thread_local! {
     /// Where the program was started, and with which stack.
     pub static STARTED: RefCell<Option<(usize, usize)>> = const { RefCell::new(None) };
-}
-
-/// What the pages of a range may be used for: as many `None` as are not mapped.
-pub fn protection(range: Range<usize>) -> Vec<Option<Prot>> {
-    let memory = MEMORY.lock().expect("not poisoned");
-    range.step_by(PAGE).map(|page| memory.get(&page).map(|(prot, _)| *prot)).collect()
 }
 
 pub fn mapped_pages() -> usize {
@@ -154,31 +150,39 @@ fn each(
     Ok(())
 }
 
+/// Has pages brought in, as a machine does when it faults.
+fn touch(addr: usize, len: usize, access: Access) {
+    let first = addr & !(PAGE - 1);
+    for page in (first..addr.saturating_add(len).min(USER.end)).step_by(PAGE) {
+        if !User::is_mapped(page) && !unilith_space::fault(page, access) {
+            return;
+        }
+    }
+}
+
 impl UserSpace for User {
     fn range() -> Range<usize> {
         USER
     }
-    fn map(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
+    fn map(addr: usize, prot: Prot, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError> {
         assert!(!(prot.write && prot.exec));
         let mut memory = MEMORY.lock().expect("not poisoned");
-        let pages = pages(addr, len)?;
-        if pages.clone().any(|page| memory.contains_key(&page)) {
+        let _ = pages(addr, PAGE)?;
+        if memory.contains_key(&addr) {
             return Err(MapError::Invalid);
         }
-        if memory.len() + len / PAGE > MOST {
+        if memory.len() + 1 > MOST {
             return Err(MapError::NoMemory);
         }
-        memory.extend(pages.map(|page| (page, (prot, Box::new([0; PAGE])))));
+        let mut page = Box::new([0; PAGE]);
+        fill(&mut *page);
+        memory.insert(addr, (prot, page));
         Ok(())
     }
     fn protect(addr: usize, len: usize, new: Prot) -> Result<(), MapError> {
         assert!(!(new.write && new.exec));
         let mut memory = MEMORY.lock().expect("not poisoned");
-        let pages = pages(addr, len)?;
-        if !pages.clone().all(|page| memory.contains_key(&page)) {
-            return Err(MapError::Invalid);
-        }
-        for page in pages {
+        for page in pages(addr, len)? {
             if let Some((prot, _)) = memory.get_mut(&page) {
                 *prot = new;
             }
@@ -192,13 +196,28 @@ impl UserSpace for User {
         }
         Ok(())
     }
+    fn relocate(from: usize, to: usize, len: usize) -> Result<(), MapError> {
+        let mut memory = MEMORY.lock().expect("not poisoned");
+        let _ = pages(to, len)?;
+        for page in pages(from, len)? {
+            if let Some(entry) = memory.remove(&page) {
+                assert!(memory.insert(page - from + to, entry).is_none());
+            }
+        }
+        Ok(())
+    }
+    fn is_mapped(addr: usize) -> bool {
+        MEMORY.lock().expect("not poisoned").contains_key(&addr)
+    }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
+        touch(from, into.len(), Access::Read);
         each(from, into.len(), |prot, bytes, done| {
             into[done..done + bytes.len()].copy_from_slice(bytes);
             prot.read
         })
     }
     fn copy_out(from: &[u8], to: usize) -> Result<(), Fault> {
+        touch(to, from.len(), Access::Write);
         each(to, from.len(), |prot, bytes, done| {
             if prot.write {
                 bytes.copy_from_slice(&from[done..done + bytes.len()]);
@@ -215,8 +234,28 @@ impl UserSpace for User {
     fn hwcap() -> usize {
         0x55
     }
-    fn start(entry: usize, stack: usize, _: fn(&SyscallArgs) -> isize) -> ! {
-        STARTED.with(|started| *started.borrow_mut() = Some((entry, stack)));
+    fn prepare(_: &'static Handlers) {}
+    fn enter(registers: &Registers) -> ! {
+        let start = (registers.rip as usize, registers.rsp as usize);
+        STARTED.with(|started| *started.borrow_mut() = Some(start));
         panic!("started")
     }
+    fn registers() -> Registers {
+        Registers::default()
+    }
+    fn set_registers(_: &Registers) {}
+    fn vectors_len() -> usize {
+        0
+    }
+    fn save_vectors(_: &Registers, _: &mut [u8]) -> bool {
+        true
+    }
+    fn load_vectors(_: &mut Registers, _: &[u8]) -> bool {
+        true
+    }
+    fn new_thread(_: usize) -> Option<ThreadState> {
+        None
+    }
+    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState) {}
+    fn drop_thread(_: ThreadState) {}
 }

@@ -5,7 +5,7 @@ use unilith_posix_abi::raw::general::{
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, epoll_event,
 };
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr, decode, encode, syscall};
-use unilith_posix_fd::{deadline, read_timespec, table, with_mask};
+use unilith_posix_fd::{deadline, table, with_mask};
 use unilith_posix_task::wait;
 
 /// Bytes in a `struct epoll_event`, which is packed on this architecture.
@@ -125,7 +125,7 @@ syscall! {
         mask: UserPtr,
         mask_size: usize,
     ) -> Result<usize> {
-        let timeout = if timeout.is_null() { None } else { Some(read_timespec(timeout)?) };
+        let timeout = if timeout.is_null() { None } else { Some(timeout.read_timespec()?) };
         with_mask(mask, mask_size, || wait_until(epfd, events, most, deadline(timeout)))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use unilith_platform::{Event, Platform, Region, Stream};
 use unilith_posix_abi::{Errno, SyscallArgs};
-use unilith_posix_api::{Fault, MapError, Prot, UserSpace};
+use unilith_posix_api::{Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace};
 use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
 
 /// The application's memory: readable and writable, but for its last page.
@@ -222,7 +222,7 @@ impl UserSpace for Fake {
     fn range() -> Range<usize> {
         USER
     }
-    fn map(_: usize, _: usize, _: Prot) -> Result<(), MapError> {
+    fn map(_: usize, _: Prot, _: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError> {
         Err(MapError::NoMemory)
     }
     fn protect(_: usize, _: usize, _: Prot) -> Result<(), MapError> {
@@ -230,6 +230,12 @@ impl UserSpace for Fake {
     }
     fn unmap(_: usize, _: usize) -> Result<(), MapError> {
         Err(MapError::NoMemory)
+    }
+    fn relocate(_: usize, _: usize, _: usize) -> Result<(), MapError> {
+        Err(MapError::NoMemory)
+    }
+    fn is_mapped(_: usize) -> bool {
+        false
     }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         let end = from.checked_add(into.len()).ok_or(Fault)?;
@@ -260,9 +266,28 @@ impl UserSpace for Fake {
     fn hwcap() -> usize {
         0
     }
-    fn start(_: usize, _: usize, _: fn(&SyscallArgs) -> isize) -> ! {
-        panic!("started")
+    fn prepare(_: &'static Handlers) {}
+    fn enter(_: &Registers) -> ! {
+        panic!("entered")
     }
+    fn registers() -> Registers {
+        Registers::default()
+    }
+    fn set_registers(_: &Registers) {}
+    fn vectors_len() -> usize {
+        0
+    }
+    fn save_vectors(_: &Registers, _: &mut [u8]) -> bool {
+        false
+    }
+    fn load_vectors(_: &mut Registers, _: &[u8]) -> bool {
+        false
+    }
+    fn new_thread(_: usize) -> Option<ThreadState> {
+        None
+    }
+    fn switch_thread(_: &mut ThreadState, _: &mut ThreadState) {}
+    fn drop_thread(_: ThreadState) {}
 }
 
 unilith_posix_api::bind!(Fake);

@@ -4,11 +4,10 @@ use super::{errno, events, to_destination, to_local, unbound};
 use crate::address::Address;
 use crate::endpoint::{Directions, Endpoint, Incoming, Outgoing, Setting};
 use alloc::sync::Arc;
-use alloc::vec;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use unilith_net_api::Datagram;
-use unilith_posix_abi::{Errno, Result};
+use unilith_posix_abi::{Errno, Result, buffer};
 use unilith_posix_fd::{Events, Sink, Source, moved};
 use unilith_posix_task::WaitQueue;
 
@@ -83,7 +82,7 @@ impl Endpoint for Udp {
             let mut buffer = [0; SHORT];
             return self.send_gathered(to, message.data, &mut buffer[..len]);
         }
-        self.send_gathered(to, message.data, &mut vec![0; len])
+        self.send_gathered(to, message.data, &mut buffer(len)?)
     }
 
     fn receive(&self, message: &mut Incoming<'_>) -> Result<usize> {

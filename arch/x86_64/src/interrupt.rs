@@ -1,0 +1,88 @@
+//! Interrupts: one ends a halt and does nothing else (`docs/decisions/003-interrupts-end-halts.md`).
+//!
+//! They are enabled during [`wait`] only. Nevertheless the stubs keep all registers and use a
+//! stack of their own: an application in ring 0 may set the interrupt flag by itself, where its
+//! red zone and registers are in use.
+
+use crate::apic::{self, LocalApic};
+use crate::tables::{self, Hardware};
+use core::arch::{asm, naked_asm};
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// The vector of everything that ends a halt: devices, messages, the timer.
+pub const WAKE: u8 = 32;
+/// The vector that the local APIC delivers when an interrupt went away again. Its low four bits
+/// are ones, as old processors demand (SDM 10.9).
+pub const SPURIOUS: u8 = 47;
+
+/// IST 3: the stubs push 64 bytes; an exception meanwhile uses IST 1 or 2.
+const STACK: usize = 256;
+const IST: usize = 3;
+
+#[repr(C, align(16))]
+struct Stack([u8; STACK]);
+
+static INTERRUPT_STACK: Hardware<Stack> = Hardware::new(UnsafeCell::new(Stack([0; STACK])));
+
+/// Address of the local APIC's EOI register; 0: it is a model-specific register.
+static EOI: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets interrupts that `apic` delivers end halts.
+///
+/// # Safety
+/// Runs in ring 0 with interrupts disabled, after [`tables::load`]; `apic` is this processor's.
+pub unsafe fn start(apic: &LocalApic) {
+    EOI.store(apic.register(apic::EOI).unwrap_or(0), Ordering::Relaxed);
+    // SAFETY: the stack is used by interrupts only, which do not nest; the stubs are entry code.
+    unsafe {
+        tables::set_stack(IST, INTERRUPT_STACK.get() as usize + STACK);
+        tables::set_gate(WAKE.into(), acknowledge as *const () as usize, IST);
+        tables::set_gate(SPURIOUS.into(), ignore as *const () as usize, IST);
+    }
+}
+
+/// Halts until an interrupt. One that came since interrupts were last enabled is pending in the
+/// local APIC and ends the halt at once: `sti` takes effect after the next instruction, so none
+/// gets between the two.
+///
+/// # Safety
+/// Runs in ring 0, after [`start`].
+pub unsafe fn wait() {
+    // SAFETY: the stubs keep every register and use a stack of their own. The compiler takes it
+    // that any memory may have changed: devices have written meanwhile.
+    unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
+}
+
+/// Ends the interrupt and returns.
+#[unsafe(naked)]
+extern "C" fn acknowledge() {
+    naked_asm!(
+        "push rax",
+        "mov rax, [rip + {eoi}]",
+        "test rax, rax",
+        "jz 2f",
+        "mov dword ptr [rax], 0",
+        "pop rax",
+        "iretq",
+        "2:",
+        "push rcx",
+        "push rdx",
+        "mov ecx, {msr}",
+        "xor eax, eax",
+        "xor edx, edx",
+        "wrmsr",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "iretq",
+        eoi = sym EOI,
+        msr = const apic::msr(apic::EOI),
+    )
+}
+
+/// Returns. A spurious interrupt is not acknowledged (SDM 10.9).
+#[unsafe(naked)]
+extern "C" fn ignore() {
+    naked_asm!("iretq")
+}

@@ -1,0 +1,43 @@
+//! Stacks: runs of pages, with a mark at the lower end that an overflow destroys.
+
+use core::ptr::NonNull;
+use unilith_mem_api::{PAGE_SIZE, allocate, free};
+
+/// Pages of a stack.
+const PAGES: usize =
+    unilith_config::number(option_env!("CONFIG_THREAD_STACK"), 64) * 1024 / PAGE_SIZE;
+const MARK: u64 = 0x6b63_6174_735f_7866;
+
+/// The stack of a thread.
+pub struct Stack(NonNull<u8>);
+
+impl Stack {
+    /// A fresh one; `None` if there is no memory.
+    pub fn new() -> Option<Self> {
+        let pages = allocate(PAGES)?;
+        // SAFETY: the pages are ours, and aligned.
+        unsafe { pages.cast().write(MARK) };
+        Some(Self(pages))
+    }
+
+    /// The address after its last byte.
+    pub fn end(&self) -> usize {
+        self.0.addr().get() + PAGES * PAGE_SIZE
+    }
+
+    /// # Panics
+    /// It has overflowed: memory below it may be damaged.
+    pub fn check(&self) {
+        // SAFETY: the pages are ours; nobody writes there unless it overflows.
+        let mark = unsafe { self.0.cast::<u64>().read_volatile() };
+        assert!(mark == MARK, "a thread's kernel stack overflowed: raise THREAD_STACK");
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: they are ours, of this count, and nobody runs on them: the context has ended or
+        // was never started.
+        unsafe { free(self.0, PAGES) };
+    }
+}

@@ -1,0 +1,138 @@
+//! Waiting for an interrupt or a time, with the processor halted. The local APIC and its timer
+//! start when somebody waits for the first time.
+
+use crate::clock::{self, together};
+use crate::devices;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use unilith_sync::Once;
+use unilith_x86_64::apic::{self, LocalApic, Mode};
+use unilith_x86_64::{cpu, interrupt, pic};
+
+const NEVER: u64 = u64::MAX;
+const NS_PER_S: u64 = 1_000_000_000;
+
+/// What the timer counts, as far as hypervisors are concerned: both KVM's and QEMU's counts
+/// nanoseconds, of which the driver has it take every 16th.
+const EMULATED_HZ: u64 = NS_PER_S / 16;
+
+static APIC: Once<Option<LocalApic>> = Once::new();
+
+/// Timer ticks per nanosecond, as a 32.32 fixed-point number; 0: not known yet.
+static RATE: AtomicU64 = AtomicU64::new(0);
+/// In place of a rate: the timer takes values of the time-stamp counter.
+const TSC_DEADLINE: u64 = u64::MAX;
+/// In place of a rate: the timer does not count.
+const BROKEN: u64 = u64::MAX - 1;
+/// The timer has been told a deadline.
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// The local APIC, started at the first call; `None` if this machine has none.
+pub fn apic() -> Option<&'static LocalApic> {
+    APIC.get_or_init(start)?.as_ref()
+}
+
+fn start() -> Option<LocalApic> {
+    // SAFETY: ring 0, interrupts are disabled, and nobody else uses either controller. The mode is
+    // what the processor says, and it stays.
+    unsafe {
+        let apic = match apic::mode()? {
+            Mode::Memory(at) => LocalApic::new(Some(devices::registers(at, apic::LEN)?)),
+            Mode::X2apic => LocalApic::new(None),
+        };
+        pic::mask();
+        apic.enable();
+        interrupt::start(&apic);
+        Some(apic)
+    }
+}
+
+/// Halts until an interrupt, or until the clock shows `deadline` (monotonic, nanoseconds).
+pub fn idle(deadline: u64) {
+    // Without a way to be woken, time passes by asking again.
+    let Some(apic) = apic() else { return core::hint::spin_loop() };
+    if deadline == NEVER {
+        disarm(apic);
+    } else if !arm(apic, deadline) {
+        return core::hint::spin_loop();
+    }
+    // SAFETY: ring 0; `start` has run. What the timer or a device did meanwhile is pending.
+    unsafe { interrupt::wait() };
+}
+
+fn disarm(apic: &LocalApic) {
+    if !ARMED.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    if RATE.load(Ordering::Relaxed) == TSC_DEADLINE {
+        // SAFETY: the rate says so.
+        unsafe { apic.interrupt_at(0) };
+    } else {
+        apic.count_down(0);
+    }
+}
+
+/// False if there is nothing to wait for, or no way to.
+fn arm(apic: &LocalApic, deadline: u64) -> bool {
+    let mut rate = RATE.load(Ordering::Relaxed);
+    if rate == 0 {
+        rate = start_timer(apic);
+        RATE.store(rate, Ordering::Relaxed);
+    }
+    let now = clock::monotonic_ns();
+    if now >= deadline || rate == BROKEN {
+        return false;
+    }
+    ARMED.store(true, Ordering::Relaxed);
+    if rate == TSC_DEADLINE {
+        // SAFETY: the rate says so.
+        unsafe { apic.interrupt_at(clock::cycles_at(deadline)) };
+    } else {
+        let ticks = (u128::from(deadline - now) * u128::from(rate)) >> 32;
+        // Rather a tick late than early and twice. Too far: there will be a wake-up on the way.
+        apic.count_down(u32::try_from(ticks + 1).unwrap_or(u32::MAX));
+    }
+    true
+}
+
+/// Finds out which timer there is, and how fast it counts: in one millisecond.
+fn start_timer(apic: &LocalApic) -> u64 {
+    const MEASURE_NS: u64 = 1_000_000;
+    if apic::has_tsc_deadline() {
+        apic.set_tsc_deadline();
+        return TSC_DEADLINE;
+    }
+    // The clock may have to be calibrated first, with the help of this very timer.
+    clock::monotonic_ns();
+    apic.set_one_shot(false);
+    apic.count_down(u32::MAX);
+    let read = || together(clock::monotonic_ns, || apic.ticks_left());
+    let (started, first) = read();
+    while clock::monotonic_ns().saturating_sub(started) < MEASURE_NS {
+        core::hint::spin_loop();
+    }
+    let (ended, last) = read();
+    apic.count_down(0);
+    apic.set_one_shot(true);
+    let ticks = first.wrapping_sub(last);
+    if ticks == 0 {
+        return BROKEN;
+    }
+    (u64::from(ticks) << 32) / ended.saturating_sub(started).max(1)
+}
+
+/// The rate of the time-stamp counter, measured for a millisecond against the local APIC's timer,
+/// which is taken to be an emulated one.
+pub fn tsc_hz() -> Option<u64> {
+    const MEASURE_TICKS: u32 = (EMULATED_HZ / 1000) as u32;
+    /// The timer does not count.
+    const PATIENCE: usize = 1_000_000;
+    let apic = apic()?;
+    apic.set_one_shot(false);
+    apic.count_down(u32::MAX);
+    let read = || together(cpu::cycles, || apic.ticks_left());
+    let (started, first) = read();
+    (0..PATIENCE).find(|_| first.wrapping_sub(apic.ticks_left()) >= MEASURE_TICKS)?;
+    let (ended, last) = read();
+    apic.count_down(0);
+    Some((ended - started) * EMULATED_HZ / u64::from(first.wrapping_sub(last)))
+}

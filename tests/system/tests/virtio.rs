@@ -1,0 +1,174 @@
+//! Every virtio device of QEMU, on every machine: found, driven, and heard when it interrupts.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use unilith_harness::{json, tempdir};
+use unilith_vmm::qemu::{Accel, Machine};
+use unilith_vmm::{Input, Launch, Monitor};
+
+const SECTORS: usize = 600;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("a buffer")).into_owned()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("a buffer").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const MODERN: &str = "-global virtio-mmio.force-legacy=false";
+
+/// What the guest says on a machine with these devices, written as for PCI: to standard output,
+/// and to standard error.
+#[track_caller]
+fn run(machine: Machine, memory_kib: u64, options: &[String]) -> (String, String) {
+    let image = json(["build", "tests/guests/virtio", "--json"])["image"].clone();
+    // A microvm has its devices in memory.
+    let bus = if machine == Machine::Microvm { "device" } else { "pci" };
+    let words = options.iter().flat_map(|option| option.split(' '));
+    let launch = Launch {
+        monitor: Monitor::Qemu { machine, accel: Accel::Tcg },
+        image: image.as_str().expect("a path").into(),
+        memory_kib,
+        initrd: None,
+        command_line: "unilith.framed".to_owned(),
+        timeout: Some(Duration::from_secs(60)),
+        extra: words.map(|word| OsString::from(word.replace("BUS", bus))).collect(),
+    };
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let input = Input::Bytes(vec![]);
+    let outcome = unilith_vmm::run(&launch, input, Box::new(out.clone()), Box::new(err.clone()))
+        .expect("QEMU starts");
+    let (out, err) = (out.text(), err.text());
+    let errors = outcome.monitor_error;
+    assert_eq!(outcome.status, Some(0), "{machine} {options:?}\n{out}\n{err}\n{errors}");
+    eprintln!("{machine}: {err}");
+    (out, err)
+}
+
+fn medium() -> Vec<u8> {
+    (0..SECTORS * 512).map(|i| (i * 7 + i / 512) as u8).collect()
+}
+
+fn sum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |sum: u32, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+fn disk(path: &Path, more: &str) -> String {
+    let path = path.display();
+    format!("-drive if=none,id=d,format=raw,file={path}{more} -device virtio-blk-BUS,drive=d")
+}
+
+#[test]
+fn all_devices_work_on_all_machines() {
+    let directory = tempdir().expect("a directory");
+    for machine in Machine::ALL {
+        let path = directory.path().join("disk");
+        std::fs::write(&path, medium()).expect("a disk");
+        let (text, _) = run(
+            machine,
+            4096,
+            &[
+                MODERN.into(),
+                "-device virtio-rng-BUS".into(),
+                disk(&path, ""),
+                "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56".into(),
+                format!(
+                    "-fsdev local,id=f,path={},security_model=none",
+                    directory.path().display()
+                ),
+                "-device virtio-9p-BUS,fsdev=f,mount_tag=data".into(),
+            ],
+        );
+        let lines = [
+            "rng: 1000 bytes, and 1000 others".to_owned(),
+            format!("blk: {SECTORS} sectors, read only: false, sum {:#x}", sum(&medium())),
+            "blk: written: Ok(()), reads back: Ok(true)".into(),
+            "blk: past the end: Err(Invalid)".into(),
+            // QEMU's user networking computes no checksums for the guest.
+            "net: [52, 54, 0, 12, 34, 56], mtu 1500, Offload { send_checksum: false, \
+             receive_checksum: false }"
+                .into(),
+            "net: link is up: true".into(),
+            "net: 2000 replies, gateway Some([52, 55, a, 0, 2, 2])".into(),
+            // Rversion: 64 KiB, the version.
+            r"9p: data: \x15\x00\x00\x00e\xff\xff\x00\x00\x01\x00\x08\x009P2000.L".into(),
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), lines, "{machine}");
+        let written: Vec<u8> = medium().iter().map(|byte| !byte).collect();
+        let back = std::fs::read(&path).expect("the disk");
+        assert!(back[..512] == medium()[..512] && back[512..] == written[512..]);
+    }
+}
+
+/// The variants of one machine: without EVENT_IDX and mergeable buffers, modern only, behind a
+/// bridge, read only, with a larger MTU.
+#[test]
+fn variants_of_the_devices_work() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("disk");
+    std::fs::write(&path, medium()).expect("a disk");
+    let (text, _) = run(
+        Machine::Q35,
+        4096,
+        &[
+            "-device pcie-root-port,id=bridge -device virtio-rng-BUS,bus=bridge".into(),
+            disk(&path, ",readonly=on"),
+            "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56,\
+             disable-legacy=on,event_idx=off,mrg_rxbuf=off,host_mtu=9000"
+                .into(),
+        ],
+    );
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "rng: 1000 bytes, and 1000 others");
+    assert!(lines[1].contains("read only: true"), "{text}");
+    assert_eq!(lines[2], "blk: written: Err(ReadOnly), reads back: Ok(false)");
+    assert!(lines[4].contains("mtu 9000"), "{text}");
+    assert!(lines[6].starts_with("net: 2000 replies"), "{text}");
+    assert!(std::fs::read(&path).expect("the disk") == medium());
+}
+
+/// Without any device nothing is used, and nothing goes wrong.
+#[test]
+fn no_devices_are_no_error() {
+    for machine in Machine::ALL {
+        assert_eq!(run(machine, 2048, &[]).0, "");
+    }
+}
+
+/// A microvm's devices are legacy ones unless one says otherwise: then the remedy is named, once.
+#[test]
+fn legacy_devices_are_refused_with_the_remedy() {
+    let (out, err) = run(Machine::Microvm, 2048, &["-device virtio-rng-BUS".into()]);
+    assert_eq!(out, "");
+    assert_eq!(err.matches("virtio-mmio.force-legacy=false").count(), 1, "{err}");
+}
+
+/// A machine without PCI needs no code for it.
+#[test]
+fn a_transport_that_is_not_selected_leaves_no_symbol() {
+    let names = ["unilith_virtio_mmio", "unilith_virtio_pci"];
+    let built = |options: &[&str]| {
+        let words = ["build", "tests/guests/virtio", "--json"].iter().chain(options);
+        let symbols = json(words)["symbols"].as_str().expect("a path").to_owned();
+        let text = std::fs::read_to_string(symbols).expect("the symbols");
+        names.map(|name| text.contains(name))
+    };
+    assert_eq!(built(&["--set", "VIRTIO_PCI=n"]), [true, false]);
+    assert_eq!(built(&["--set", "VIRTIO_MMIO=n"]), [false, true]);
+}

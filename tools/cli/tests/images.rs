@@ -1,0 +1,221 @@
+//! Building, and what is told about images: `build`, `size`, `graph`, `libs`, `doctor`.
+
+mod common;
+
+use common::{App, PLATFORMS, json, output, root, stdout};
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn build_tells_where_everything_is() {
+    for platform in PLATFORMS {
+        let built = json(["build", "apps/hello", "--json", "-p", platform]);
+        let keys: Vec<&String> = built.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["arch", "bytes", "debug_image", "image", "platform", "symbols"]);
+        assert_eq!(built["platform"], platform);
+        assert_eq!(built["arch"], "x86_64");
+        let path = |key: &str| Path::new(built[key].as_str().expect("a path")).to_owned();
+        let bytes = fs::metadata(path("image")).expect("the image").len();
+        assert_eq!(built["bytes"], bytes);
+        assert!(fs::metadata(path("debug_image")).expect("its twin").len() > bytes);
+        let symbols = fs::read_to_string(path("symbols")).expect("the symbols");
+        for line in symbols.lines() {
+            let mut words = line.split_whitespace();
+            let mut number = || u64::from_str_radix(words.next().expect("a number"), 16);
+            assert!(number().is_ok() && number().is_ok(), "{line}");
+        }
+        assert!(symbols.contains("hello::main") || symbols.contains("__unilith_main"));
+        let text = stdout(["build", "apps/hello", "-p", platform]);
+        assert_eq!(text, format!("{} ({bytes} bytes)\n", path("image").display()));
+    }
+}
+
+#[test]
+fn an_image_that_is_up_to_date_needs_no_cargo() {
+    stdout(["build", "apps/hello"]);
+    let mut again = common::unilith(["build", "apps/hello"]);
+    again.env("CARGO", "/bin/false").assert().success();
+}
+
+#[test]
+fn every_source_of_an_application_is_noticed() {
+    // Written against a crate beside it, which is no part of the project.
+    let app = App::new("cli-beside", "[config]\nPRINT = true\n", &["lib/core/print"], "");
+    let manifest = fs::read_to_string(app.path.join("Cargo.toml")).expect("it");
+    let beside = "cli-beside-greeting = { path = \"../cli-beside-greeting\" }\n";
+    if !manifest.contains(beside) {
+        app.write("Cargo.toml", &(manifest + beside));
+    }
+    app.write(
+        "src/lib.rs",
+        "#![no_std]\npub fn main() {\n    unilith_print::println!(\"{}\", cli_beside_greeting::TEXT);\n}\n",
+    );
+    app.write(
+        "../cli-beside-greeting/Cargo.toml",
+        "[package]\nname = \"cli-beside-greeting\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n",
+    );
+    for text in ["hello", "good evening"] {
+        app.write(
+            "../cli-beside-greeting/src/lib.rs",
+            &format!("#![no_std]\npub const TEXT: &str = {text:?};\n"),
+        );
+        let args = ["run", "-q", "-p", "linux"].map(AsRef::as_ref);
+        assert_eq!(stdout(args.into_iter().chain([app.path.as_os_str()])), format!("{text}\n"));
+    }
+}
+
+#[test]
+fn sizes_add_up() {
+    for platform in PLATFORMS {
+        let built = json(["build", "apps/hello", "--json", "-p", platform]);
+        let sized = json(["size", "apps/hello", "--json", "-p", platform]);
+        assert_eq!(sized["bytes"], built["bytes"]);
+        let rows = sized["libraries"].as_array().expect("rows");
+        let sum: u64 = rows.iter().filter_map(|row| row["bytes"].as_u64()).sum();
+        assert_eq!(sized["bytes"], sum);
+        let plat = format!("plat/{platform}");
+        assert!(rows.iter().any(|row| row["library"] == plat && row["bytes"].as_u64() > Some(100)));
+
+        let text = stdout(["size", "apps/hello", "-p", platform]);
+        let number = |line: &str| line.split_whitespace().next().and_then(|n| n.parse().ok());
+        let numbers: Vec<u64> = text.lines().filter_map(number).collect();
+        let (total, rows) = numbers.split_last().expect("rows");
+        assert_eq!(*total, sum);
+        assert_eq!(rows.iter().sum::<u64>(), sum);
+        assert!(rows.is_sorted_by(|a, b| a >= b), "{text}");
+    }
+}
+
+#[test]
+fn libraries_are_listed_and_marked() {
+    let all = json(["libs", "--json"]);
+    let all = all.as_array().expect("rows");
+    for row in all {
+        assert!(root().join(row["library"].as_str().expect("a directory")).is_dir(), "{row}");
+        assert!(!row["description"].as_str().expect("text").is_empty(), "{row}");
+        assert!(row["selected"].is_null(), "{row}");
+    }
+    let selected = |args: &[&str]| -> Vec<String> {
+        let rows = json(["libs", "apps/hello", "--json"].iter().chain(args));
+        let rows = rows.as_array().expect("rows").iter();
+        let on = rows.filter(|row| row["selected"] == true);
+        on.filter_map(|row| row["library"].as_str().map(str::to_owned)).collect()
+    };
+    let has = |list: &[String], library: &str| list.iter().any(|l| l == library);
+    let plain = selected(&[]);
+    assert!(has(&plain, "plat/qemu") && has(&plain, "lib/core/print"), "{plain:?}");
+    assert!(!has(&plain, "plat/linux") && !has(&plain, "lib/mem/tlsf"), "{plain:?}");
+    assert!(has(&selected(&["-p", "linux"]), "plat/linux"));
+    assert!(has(&selected(&["--set", "HEAP_TLSF=y"]), "lib/mem/tlsf"));
+
+    let text = stdout(["libs", "apps/hello"]);
+    assert_eq!(text.lines().count(), all.len());
+    assert!(text.contains("* plat/qemu ") && text.contains("  plat/linux "), "{text}");
+}
+
+#[test]
+fn graphs_in_three_languages() {
+    let graph = json(["graph", "apps/hello", "--format", "json"]);
+    let nodes: Vec<&str> =
+        graph["nodes"].as_array().expect("nodes").iter().filter_map(|n| n.as_str()).collect();
+    let edges = graph["edges"].as_array().expect("edges");
+    assert!(nodes.contains(&"plat/qemu") && nodes.contains(&"arch/x86_64"), "{nodes:?}");
+    let dot = stdout(["graph", "apps/hello"]);
+    let svg = stdout(["graph", "apps/hello", "--format", "svg"]);
+    assert!(dot.starts_with("digraph image {\n") && dot.ends_with("}\n"), "{dot}");
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+    for node in &nodes {
+        assert!(dot.contains(&format!("{node:?};")), "{node}");
+        assert!(svg.contains(&format!(">{node}</text>")), "{node}");
+    }
+    assert_eq!(dot.matches(" -> ").count(), edges.len());
+    assert_eq!(svg.matches("<line ").count(), edges.len());
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("graph.dot");
+    let text = stdout(["graph", "apps/hello", "-o", file.to_str().expect("text")]);
+    assert_eq!(text, "");
+    assert_eq!(fs::read_to_string(file).expect("the graph"), dot);
+}
+
+#[test]
+fn doctor_tells_what_is_there() {
+    let checks = json(["doctor", "--json"]);
+    let checks = checks.as_array().expect("checks");
+    let names: Vec<&str> = checks.iter().filter_map(|check| check["name"].as_str()).collect();
+    assert_eq!(names, ["cargo", "gcc", "rustfmt", "clippy", "QEMU", "busybox", "KVM"]);
+    assert!(checks.iter().all(|check| !check["text"].as_str().expect("text").is_empty()));
+    // A machine with nothing on it.
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut poor = common::unilith(["doctor"]);
+    let poor = poor.env("PATH", dir.path()).output().expect("unilith starts");
+    assert_eq!(poor.status.code(), Some(1));
+    let text = String::from_utf8(poor.stdout).expect("text");
+    assert!(text.starts_with("MISSING  cargo    not found; install Rust: https://rustup.rs\n"));
+    assert!(text.contains("MISSING  gcc      not found; "), "{text}");
+}
+
+#[test]
+fn a_closed_output_is_no_error() {
+    use std::process::{Command, Stdio};
+    let commands =
+        [&["libs"][..], &["config", "show", "apps/hello"], &["graph", "apps/hello"], &["--help"]];
+    for args in commands {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_unilith"))
+            .args(args)
+            .env("UNILITH_ROOT", root())
+            .current_dir(root())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("unilith starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("unilith ends");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{args:?}");
+    }
+    // Nor is an error that nobody reads another one.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_unilith"))
+        .args(["build", "/missing"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unilith starts");
+    drop(child.stderr.take());
+    assert_eq!(child.wait().expect("unilith ends").code(), Some(2));
+    // A full disk is one.
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unilith"));
+    let output = command.arg("libs").current_dir(root()).stdout(full).output().expect("it");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: standard output: "));
+}
+
+#[test]
+fn commands_work_from_elsewhere() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let app = root().join("apps/hello");
+    let mut build = common::unilith(["build".as_ref(), app.as_os_str()]);
+    build.current_dir(dir.path()).env_remove("UNILITH_ROOT").assert().success();
+    let mut here = common::unilith(["build", "."]);
+    here.current_dir(&app).assert().success();
+    assert_eq!(fs::read_dir(dir.path()).expect("it").count(), 0, "nothing is left behind");
+    assert_eq!(output(["build", "apps/hello"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_terminal_sees_what_takes_so_long() {
+    let nonce = format!("pub fn main() -> i32 {{\n    {}\n}}\n", std::process::id() % 97);
+    let app = App::new("cli-terminal", "profile = \"minimal\"\n", &[], &nonce);
+    // Something to build, whatever was built before.
+    let touched = fs::File::open(app.path.join("src/lib.rs")).expect("the source");
+    touched.set_modified(std::time::SystemTime::now()).expect("a time");
+    let line = format!("{} build {}", env!("CARGO_BIN_EXE_unilith"), app.path.display());
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env("UNILITH_ROOT", root()).env("TERM", "xterm");
+    let output = script.stdin(std::process::Stdio::null()).output().expect("script starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains(" building cli-terminal ("), "{text:?}");
+    // The line is gone in the end, and the result stands alone.
+    let (_, last) = text.rsplit_once("\x1b[2K").expect("a line that was cleared");
+    assert!(last.ends_with(" bytes)\r\n") && last.lines().count() == 1, "{last:?}");
+}
