@@ -162,6 +162,31 @@ impl Mapper {
         });
     }
 
+    /// How many pages are mapped in `start..end`: a look at each table that there is.
+    pub fn count(&mut self, start: usize, end: usize) -> usize {
+        let mut count = 0;
+        let mut address = start;
+        while let Some(at) = self.next(address, end) {
+            // `next` has found the table; the rest of it is looked through at once.
+            let stop = ((at / LARGE + 1) * LARGE).min(end);
+            let (first, pages) = (at >> 12 & (ENTRIES - 1), (stop - at) / PAGE);
+            if let Some(table) = self.leaf_table(at) {
+                let table = &self.table(table)[first..first + pages];
+                count += table.iter().filter(|entry| **entry != 0).count();
+            }
+            address = stop;
+        }
+        count
+    }
+
+    /// The physical address of the table that has the leaf entry of `address`.
+    fn leaf_table(&mut self, address: usize) -> Option<usize> {
+        [39, 30, 21].into_iter().try_fold(self.root, |table, shift| {
+            let entry = self.table(table)[address >> shift & (ENTRIES - 1)];
+            (entry & PRESENT != 0).then_some((entry & ADDRESS) as usize)
+        })
+    }
+
     /// Whether there is a page at `address`.
     pub fn is_mapped(&mut self, address: usize) -> bool {
         self.entry(address, None).is_some_and(|entry| *entry != 0)
@@ -331,6 +356,9 @@ mod tests {
         assert_eq!(space.map(last, Some(0), &mut frames, &mut |_| {}), Ok(()));
         assert_eq!(space.next(0, 1 << 47), Some(last));
         assert_eq!(space.next(0, last), None);
+        assert_eq!(space.map(0x5000, None, &mut frames, &mut |_| {}), Ok(()));
+        let counts = [(0, 1 << 47), (0x6000, 1 << 47), (0, 0x5000), (0x5000, 0x6000)];
+        assert_eq!(counts.map(|(start, end)| space.count(start, end)), [2, 1, 0, 1]);
     }
 
     #[test]

@@ -242,6 +242,10 @@ impl UserSpace for LinuxUser {
         RANGE.contains(&addr) && MAPPED.contains(addr)
     }
 
+    fn resident(addr: usize, len: usize) -> usize {
+        (addr..addr.saturating_add(len)).step_by(PAGE).filter(|page| MAPPED.contains(*page)).count()
+    }
+
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         let (local, len) = (into.as_mut_ptr(), into.len());
         with_pages(from, len, Access::Read, || {

@@ -125,6 +125,10 @@ impl UserSpace for QemuUser {
         RANGE.contains(&addr) && mapper().is_mapped(addr)
     }
 
+    fn resident(addr: usize, len: usize) -> usize {
+        end(addr, len).map_or(0, |end| mapper().count(addr, end))
+    }
+
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         check(from, into.len())?;
         // SAFETY: `into` is the kernel's and valid; `from` is an application's range.

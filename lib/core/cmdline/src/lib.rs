@@ -96,6 +96,14 @@ impl<'a> CommandLine<'a> {
             .map(|(_, value)| value)
     }
 
+    /// The values of the option `name`, which may be given several times.
+    pub fn values(self, name: &str) -> impl Iterator<Item = Word<'a>> {
+        self.options()
+            .filter_map(split_option)
+            .filter(move |(key, _)| key.eq_str(name))
+            .map(|(_, value)| value)
+    }
+
     /// Whether `name` is given as a flag.
     pub fn flag(self, name: &str) -> bool {
         self.options().any(|word| Word(word).eq_str(name))
@@ -130,6 +138,11 @@ fn here() -> CommandLine<'static> {
 /// See [`CommandLine::option`].
 pub fn option(name: &str) -> Option<Word<'static>> {
     here().option(name)
+}
+
+/// See [`CommandLine::values`].
+pub fn values(name: &str) -> impl Iterator<Item = Word<'static>> {
+    here().values(name)
 }
 
 /// See [`CommandLine::flag`].

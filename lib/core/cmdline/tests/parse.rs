@@ -59,6 +59,14 @@ fn the_platforms_line_is_read() {
 }
 
 #[test]
+fn an_option_may_have_several_values() {
+    let line = CommandLine::new(b"m=a:/x n m=b%20c:/y env.m=z -- m=no");
+    let values: Vec<_> = line.values("m").map(text).collect();
+    assert_eq!(values, [&b"a:/x"[..], b"b c:/y"]);
+    assert_eq!(line.values("n").count(), 0);
+}
+
+#[test]
 fn options_flags_environment_and_arguments() {
     let line = CommandLine::new(
         b"  tty a=1 a=b=2 env.HOME=/r%20t env.EMPTY= env.=x -- -- tty%2 %00%ff a=3 ",

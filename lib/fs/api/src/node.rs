@@ -56,10 +56,23 @@ pub trait Node: Send + Sync {
     /// About the file system that it is on.
     fn statfs(&self) -> StatFs;
 
+    /// Whether its file system cannot be changed. A file system that has to ask somebody for what
+    /// [`statfs`](Self::statfs) tells answers this by itself.
+    fn is_read_only(&self) -> bool {
+        self.statfs().read_only
+    }
+
     /// The handle as itself, for a file system that needs to know its own nodes again.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 
     // Files and devices
+
+    /// Prepares for reading or writing, as the node is being opened: a file system whose server
+    /// may forbid it, or forget files without a name, asks it now.
+    fn open(&self, write: bool) -> Result<()> {
+        let _ = write;
+        Ok(())
+    }
 
     /// Copies bytes from `offset` on into `buf`; fewer than asked for only at the end of the
     /// file, and 0 past it. A device without positions passes over `offset`.
@@ -113,6 +126,11 @@ pub trait Node: Send + Sync {
     /// Where the link points.
     fn read_link(&self) -> Result<Vec<u8>> {
         Err(FsError::Invalid)
+    }
+
+    /// The node that the link leads to whatever its path says, as the links in /proc/self/fd do.
+    fn jump(&self) -> Option<NodeRef> {
+        None
     }
 
     // Directories

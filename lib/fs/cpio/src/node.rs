@@ -115,6 +115,10 @@ impl Node for CpioNode {
         }
     }
 
+    fn is_read_only(&self) -> bool {
+        true
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }

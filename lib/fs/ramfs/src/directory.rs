@@ -26,6 +26,7 @@ struct Entry {
 }
 
 impl Directory {
+    /// An empty one in `parent`.
     pub fn new(parent: Number) -> Self {
         Self { parent: Some(parent), entries: Vec::new(), by_name: Vec::new(), next: 0 }
     }
@@ -48,10 +49,12 @@ impl Directory {
         self.search(name).ok().map(|index| self.position(self.by_name[index]))
     }
 
+    /// Where `name` leads.
     pub fn get(&self, name: &[u8]) -> Option<Number> {
         self.find(name).map(|index| self.entries[index].number)
     }
 
+    /// Whether it has no names.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -81,6 +84,7 @@ impl Directory {
         }
     }
 
+    /// Removes a name; where it led.
     pub fn remove(&mut self, name: &[u8]) -> Option<Number> {
         let index = self.search(name).ok()?;
         let cookie = self.by_name.remove(index);

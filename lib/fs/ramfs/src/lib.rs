@@ -18,6 +18,8 @@ mod inode;
 mod node;
 mod table;
 
+pub use directory::Directory;
+
 use alloc::sync::Arc;
 use unilith_fs_api::NodeRef;
 use unilith_sync::Lock;

@@ -79,6 +79,13 @@ impl Vfs {
         Ok(())
     }
 
+    /// The roots of all mounted file systems, in the order in which they were mounted, the tree's
+    /// own root first.
+    pub fn mounts(&self) -> Vec<NodeRef> {
+        let mounts = self.mounts.lock();
+        mounts.root.iter().chain(mounts.others.iter().map(|mount| &mount.root)).cloned().collect()
+    }
+
     /// Whether something is mounted at `name` in `dir`.
     pub fn is_mount_point(&self, dir: &NodeRef, name: &[u8]) -> bool {
         self.mounts.lock().at(dir, name).is_some()
@@ -147,16 +154,23 @@ impl Vfs {
         Ok(())
     }
 
-    /// The absolute path of a directory; `NotFound` if it has been removed.
+    /// The absolute path of a directory; `NotFound` if it has been removed, `NameTooLong` if it is
+    /// longer than a path may be.
     pub fn path_of(&self, dir: &NodeRef) -> Result<Vec<u8>> {
         let mut names = Vec::new();
+        let mut len = 0;
         let mut dir = dir.clone();
         loop {
             let parent = self.parent(&dir)?;
             if parent.id() == dir.id() {
                 break;
             }
-            names.push(self.name_in(&parent, &dir)?);
+            let name = self.name_in(&parent, &dir)?;
+            len += name.len() + 1;
+            if len >= PATH_MAX {
+                return Err(FsError::NameTooLong);
+            }
+            names.push(name);
             dir = parent;
         }
         let mut path = Vec::new();

@@ -64,6 +64,17 @@ impl Vfs {
                 if links > LINKS_MAX {
                     return Err(FsError::TooManyLinks);
                 }
+                if let Some(node) = link.jump() {
+                    if !last {
+                        dir = node;
+                        at += len;
+                        continue;
+                    }
+                    if directory && node.file_type() != FileType::Directory {
+                        return Err(FsError::NotDirectory);
+                    }
+                    return Ok(Found { parent: dir, name: None, node: Some(node), directory });
+                }
                 let mut target = link.read_link()?;
                 if target.is_empty() {
                     return Err(FsError::NotFound);

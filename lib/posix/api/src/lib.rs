@@ -138,6 +138,9 @@ pub trait UserSpace {
     /// Whether a page is mapped at `addr`, whatever may be done with it.
     fn is_mapped(addr: usize) -> bool;
 
+    /// How many pages are mapped in `addr..addr + len`.
+    fn resident(addr: usize, len: usize) -> usize;
+
     /// Copies application memory into `into`. Nothing is promised about `into` after a fault.
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault>;
 
@@ -222,6 +225,10 @@ macro_rules! bind {
             #[unsafe(no_mangle)]
             fn __unilith_user_is_mapped(addr: usize) -> bool {
                 <$user>::is_mapped(addr)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_resident(addr: usize, len: usize) -> usize {
+                <$user>::resident(addr, len)
             }
             #[unsafe(no_mangle)]
             fn __unilith_user_copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
@@ -311,6 +318,8 @@ linked! {
     relocate = __unilith_user_relocate(from: usize, to: usize, len: usize) -> Result<(), MapError>;
     /// See [`UserSpace::is_mapped`].
     is_mapped = __unilith_user_is_mapped(addr: usize) -> bool;
+    /// See [`UserSpace::resident`].
+    resident = __unilith_user_resident(addr: usize, len: usize) -> usize;
     /// See [`UserSpace::copy_in`].
     copy_in = __unilith_user_copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault>;
     /// See [`UserSpace::copy_out`].

@@ -15,11 +15,13 @@ extern crate alloc;
 mod error;
 mod format;
 mod load;
+mod procfs;
 mod program;
 mod stack;
 
 pub use error::Error;
 pub use format::{Elf, Kind, Segment};
+pub use procfs::PROCFS;
 pub use program::Program;
 pub use stack::{Auxiliary, build as build_stack};
 

@@ -1,6 +1,7 @@
 //! What can be open.
 
 use crate::{Events, Sink, Source};
+use alloc::vec::Vec;
 use core::any::Any;
 use unilith_fs_api::{MemorySource, Metadata, NodeRef};
 use unilith_posix_abi::{Errno, Result, UserPtr};
@@ -109,6 +110,11 @@ pub trait File: Any + Send + Sync {
 
     /// Its contents, if they lie in memory and never change.
     fn in_memory(&self) -> Option<MemorySource> {
+        None
+    }
+
+    /// The path under which it was opened, without symbolic links, if it has one.
+    fn path(&self) -> Option<Vec<u8>> {
         None
     }
 }

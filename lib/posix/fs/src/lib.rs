@@ -15,11 +15,13 @@ mod metadata;
 mod node_file;
 mod opening;
 mod place;
+mod procfs;
 mod stat;
 mod statfs;
 
 pub use node_file::NodeFile;
 pub use place::Place;
+pub use procfs::PROCFS;
 
 /// The calls themselves.
 pub mod calls {

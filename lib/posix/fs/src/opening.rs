@@ -3,7 +3,9 @@
 use crate::change::permissions;
 use crate::node_file::NodeFile;
 use crate::place::Place;
+use crate::procfs::OpenNode;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use unilith_fs_api::{FileType, NodeRef};
 use unilith_posix_abi::raw::general::{
     O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH,
@@ -19,7 +21,13 @@ const WITH_PATH: u32 = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
 /// The flags that F_GETFL tells later.
 const KEPT: u32 = !(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 
-fn open_node(place: &Place, flags: u32, mode: u32) -> Result<NodeRef> {
+/// What was opened, and the directory and name that it was found by.
+struct Opened {
+    node: NodeRef,
+    place: Option<(NodeRef, Vec<u8>)>,
+}
+
+fn open_node(place: &Place, flags: u32, mode: u32) -> Result<Opened> {
     let writes = flags & O_ACCMODE != O_RDONLY;
     let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
     let found = place.walk(flags & O_NOFOLLOW == 0 && !exclusive)?;
@@ -29,7 +37,8 @@ fn open_node(place: &Place, flags: u32, mode: u32) -> Result<NodeRef> {
                 if found.directory {
                     return Err(Errno::EISDIR);
                 }
-                Ok(found.parent.create(&name, permissions(mode))?)
+                let node = found.parent.create(&name, permissions(mode))?;
+                Ok(Opened { node, place: Some((found.parent, name)) })
             }
             _ => Err(Errno::ENOENT),
         };
@@ -37,18 +46,44 @@ fn open_node(place: &Place, flags: u32, mode: u32) -> Result<NodeRef> {
     if exclusive {
         return Err(Errno::EEXIST);
     }
-    let kind = node.file_type();
-    match kind {
+    let place = found.name.map(|name| (found.parent, name));
+    if flags & O_PATH == 0 && again(&node).is_some() {
+        return Ok(Opened { node, place: None });
+    }
+    match node.file_type() {
         FileType::Symlink if flags & O_PATH == 0 => return Err(Errno::ELOOP),
         FileType::Directory if writes || flags & O_CREAT != 0 => return Err(Errno::EISDIR),
         FileType::Directory => {}
         _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
         FileType::Fifo | FileType::Socket if flags & O_PATH == 0 => return Err(Errno::ENXIO),
-        FileType::Regular if writes && node.statfs().read_only => return Err(Errno::EROFS),
-        FileType::Regular if flags & O_TRUNC != 0 => node.truncate(0)?,
+        FileType::Regular if writes && node.is_read_only() => return Err(Errno::EROFS),
+        FileType::Regular if flags & O_PATH == 0 => {
+            node.open(writes)?;
+            if flags & O_TRUNC != 0 {
+                node.truncate(0)?;
+            }
+        }
         _ => {}
     }
-    Ok(node)
+    Ok(Opened { node, place })
+}
+
+/// The descriptor that a node stands for, if it does.
+fn again(node: &NodeRef) -> Option<Fd> {
+    Some(node.clone().into_any().downcast::<OpenNode>().ok()?.fd)
+}
+
+/// Gives an open file one more number, if it is open for what `flags` want.
+fn open_again(fd: Fd, flags: u32) -> Result<Fd> {
+    let open = table::get(fd)?;
+    let denied = |_| Errno::EACCES;
+    if flags & O_ACCMODE != O_WRONLY {
+        open.readable().map_err(denied)?;
+    }
+    if flags & O_ACCMODE != O_RDONLY {
+        open.writable().map_err(denied)?;
+    }
+    table::duplicate(fd, 0, flags & O_CLOEXEC != 0)
 }
 
 fn open_at(dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
@@ -61,8 +96,15 @@ fn open_at(dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
     }
     let place = Place::read(dir, path)?;
     table::check_room()?; // before a file is made or made empty
-    let node = open_node(&place, flags, mode)?;
-    table::open(Box::new(NodeFile::new(node)), flags & KEPT, flags & O_CLOEXEC != 0)
+    let Opened { node, place } = open_node(&place, flags, mode)?;
+    if let Some(fd) = again(&node).filter(|_| flags & O_PATH == 0) {
+        return open_again(fd, flags);
+    }
+    let file = match place {
+        Some((parent, name)) => NodeFile::named(node, parent, name),
+        None => NodeFile::new(node),
+    };
+    table::open(Box::new(file), flags & KEPT, flags & O_CLOEXEC != 0)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -140,7 +140,7 @@ fn check_access(node: &dyn Node, mode: u32) -> Result<()> {
     }
     let stored =
         matches!(meta.file_type, FileType::Regular | FileType::Directory | FileType::Symlink);
-    if mode & W_OK != 0 && stored && node.statfs().read_only {
+    if mode & W_OK != 0 && stored && node.is_read_only() {
         return Err(Errno::EROFS);
     }
     Ok(())

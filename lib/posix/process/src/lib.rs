@@ -11,12 +11,14 @@ extern crate alloc;
 mod end;
 mod identity;
 mod limits;
+mod procfs;
 mod random;
 mod signals;
 mod system;
 mod thread;
 
 pub use end::{end_by_signal, exit_with};
+pub use procfs::PROCFS;
 pub use random::random;
 
 /// The calls themselves.

@@ -17,15 +17,16 @@ const STACK: u64 = (unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 
 const TICKS: u64 = 100;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Limit {
-    soft: u64,
-    hard: u64,
+pub(crate) struct Limit {
+    pub soft: u64,
+    pub hard: u64,
 }
 
 /// Core dumps are never written, so any limit on them is kept.
 static CORE: Lock<Limit> = Lock::new(Limit { soft: 0, hard: INFINITY });
 
-fn get(resource: u32) -> Result<Limit> {
+/// The limit on a resource (RLIMIT_NOFILE and so on).
+pub(crate) fn get(resource: u32) -> Result<Limit> {
     Ok(match resource {
         RLIMIT_NOFILE => Limit { soft: table::limit() as u64, hard: table::HARD_LIMIT as u64 },
         RLIMIT_STACK => Limit { soft: STACK, hard: INFINITY },

@@ -7,7 +7,7 @@ use unilith_posix_abi::{Result, UserPtr, encode, syscall};
 const FIELD: usize = 65;
 /// The version of Linux whose calls these are like: programs (glibc first of all) refuse to run
 /// on one that is too old.
-const RELEASE: &str = concat!("6.1.0-unilith-", env!("CARGO_PKG_VERSION"));
+pub(crate) const RELEASE: &str = concat!("6.1.0-unilith-", env!("CARGO_PKG_VERSION"));
 
 #[cfg(target_arch = "x86_64")]
 const MACHINE: &str = "x86_64";
@@ -27,7 +27,7 @@ syscall! {
 }
 
 /// Bytes of memory that the machine had when the image started.
-fn total_memory() -> usize {
+pub(crate) fn total_memory() -> usize {
     (0..).map_while(unilith_platform::memory).map(|region| region.len).sum()
 }
 

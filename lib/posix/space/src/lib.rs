@@ -16,10 +16,12 @@ mod areas;
 mod fault;
 mod heap;
 mod object;
+mod procfs;
 
 pub use areas::{Area, Origin};
 pub use fault::{fault, populate};
 pub use object::{Mapping, Object};
+pub use procfs::{PROCFS, Sizes, sizes};
 
 use areas::Areas;
 use unilith_posix_abi::{Errno, Result};

@@ -234,8 +234,11 @@ impl UserSpace for Fake {
     fn relocate(_: usize, _: usize, _: usize) -> Result<(), MapError> {
         Err(MapError::NoMemory)
     }
-    fn is_mapped(_: usize) -> bool {
-        false
+    fn is_mapped(addr: usize) -> bool {
+        USER.contains(&addr)
+    }
+    fn resident(_: usize, _: usize) -> usize {
+        0
     }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         let end = from.checked_add(into.len()).ok_or(Fault)?;
