@@ -111,6 +111,7 @@ fn write_at(open: &Description, offset: u64, from: &[IoVec], nonblocking: bool) 
     loop {
         let at = offset.saturating_add(done as u64);
         match wait_for(open, Direction::Write, nonblocking, |f| write_some(f, at, &mut from)) {
+            Ok(0) => return moved(done, Source::fault(&from)),
             Ok(put) => done += put,
             Err(error) => {
                 if done == 0 && error == Errno::EPIPE {

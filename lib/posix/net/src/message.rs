@@ -48,6 +48,7 @@ fn send(
             socket.endpoint.send(&mut message)
         });
         match sent {
+            Ok(0) => return Ok(done),
             Ok(count) => done += count,
             Err(error) => {
                 let connected = socket.kind == SOCK_STREAM || socket.domain == AF_UNIX;

@@ -39,6 +39,15 @@ fn errno(error: NetError) -> Errno {
     }
 }
 
+/// As [`errno`], of an option: one that the stack does not have is no option. Programs that would
+/// rather have it (redis, for IPV6_V6ONLY) do without then.
+fn option_errno(error: NetError) -> Errno {
+    match error {
+        NetError::Unsupported => Errno::ENOPROTOOPT,
+        error => errno(error),
+    }
+}
+
 /// A new endpoint, and its protocol.
 pub fn open(v6: bool, kind: u32, protocol: u32) -> Result<(Box<dyn Endpoint>, u32)> {
     match (kind, protocol) {

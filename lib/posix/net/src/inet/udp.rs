@@ -1,6 +1,6 @@
 //! SOCK_DGRAM: UDP.
 
-use super::{errno, events, to_destination, to_local, unbound};
+use super::{errno, events, option_errno, to_destination, to_local, unbound};
 use crate::address::Address;
 use crate::endpoint::{Directions, Endpoint, Incoming, Outgoing, Setting};
 use alloc::sync::Arc;
@@ -140,7 +140,7 @@ impl Endpoint for Udp {
 
     fn set(&self, setting: Setting) -> Result<()> {
         match setting {
-            Setting::V6Only(on) if self.v6 => self.socket.set_v6_only(on).map_err(errno),
+            Setting::V6Only(on) if self.v6 => self.socket.set_v6_only(on).map_err(option_errno),
             // Nothing is kept back, nothing is probed, nothing waits to be sent.
             Setting::KeepAlive(_) | Setting::AbortOnClose(_) => Ok(()),
             _ => Err(Errno::ENOPROTOOPT),
