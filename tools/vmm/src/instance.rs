@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 /// Exit status of a run that was ended because it took too long, as `timeout(1)` has it.
 pub const TIMED_OUT: u8 = 124;
 
-/// Input is held back until the guest has said something, or for this long.
-const SILENCE: Duration = Duration::from_millis(100);
-
 /// Where the guest's input comes from.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -123,11 +120,8 @@ fn run_framed(
 ) -> io::Result<Outcome> {
     let start = Instant::now();
     let mut child = spawn(launch, Stdio::piped(), Stdio::piped(), Stdio::piped())?;
-    let (speaks, spoken) = mpsc::channel();
     if let Some(mut to_guest) = child.stdin.take() {
         thread::spawn(move || {
-            // A guest empties its UART when it starts it: what came before is lost.
-            let _ = spoken.recv_timeout(SILENCE);
             // A guest that has ended closes the pipe: nothing is wrong then.
             let _ = send_input(input, &mut to_guest);
             // Kept open: for some monitors a closed input means the end.
@@ -144,7 +138,7 @@ fn run_framed(
     let (sender, done) = mpsc::channel();
     if let Some(from_guest) = child.stdout.take() {
         thread::spawn(move || {
-            let _ = sender.send(receive(from_guest, out, err, start, speaks));
+            let _ = sender.send(receive(from_guest, out, err, start));
         });
     }
     let (told, _, timed_out) = wait(&mut child, &done, launch.timeout)?;
@@ -186,7 +180,6 @@ fn receive(
     mut out: Box<dyn Write + Send>,
     mut err: Box<dyn Write + Send>,
     start: Instant,
-    speaks: mpsc::Sender<()>,
 ) -> Told {
     let mut told = Told::default();
     let mut decoder = Decoder::default();
@@ -199,7 +192,6 @@ fn receive(
             Err(_) => break,
         };
         told.first_byte.get_or_insert_with(|| start.elapsed());
-        let _ = speaks.send(());
         let mut unread = false;
         decoder.feed(
             &buffer[..n],
