@@ -75,7 +75,7 @@ fn parse<'d, R: ReadRef<'d>>(file: R) -> Option<Dynamic> {
             elf::DT_NEEDED => result.needed.push(text(value)?),
             elf::DT_RPATH => result.rpath = Some(text(value)?),
             elf::DT_RUNPATH => result.runpath = Some(text(value)?),
-            elf::DT_FLAGS_1 => result.no_default = value & u64::from(elf::DF_1_NODEFLIB.0) != 0,
+            elf::DT_FLAGS_1 => result.no_default = value & elf::DF_1_NODEFLIB.0 != 0,
             _ => {}
         }
     }
