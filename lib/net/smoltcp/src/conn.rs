@@ -311,7 +311,8 @@ impl State {
         // The application has it: there will be another turn when it gives it back.
         let Some(tcp) = &mut conn.tcp else { return };
         self.statistics.turns += 1;
-        if limit <= self.now {
+        let given_up = limit <= self.now;
+        if given_up {
             conn.error.get_or_insert(NetError::TimedOut);
             tcp.socket_mut().abort();
         }
@@ -330,6 +331,10 @@ impl State {
             self.unresolved.push(id);
         }
         self.look(id);
+        if given_up {
+            // The reset went out, or it does not matter any more.
+            return self.finish(id);
+        }
         if turn.more {
             return self.touch(id);
         }

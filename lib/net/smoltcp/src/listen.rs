@@ -98,8 +98,13 @@ impl State {
     }
 
     /// A segment for a connection that is over (RFC 9293, 3.10.7.4, TIME-WAIT): it is told what
-    /// was the last, once more. Resets are ignored, as RFC 1337 advises.
+    /// was the last, once more. A reset is believed only if it has exactly the sequence number
+    /// that was told: then it comes from one who wants a new connection (RFC 1337 has the danger
+    /// of others).
     pub fn answer_late(&mut self, link: Link, segment: Segment, past: Past, frame: &[u8]) {
+        if segment.rst && segment.seq == past.ack {
+            self.time_wait.remove(&segment.flow);
+        }
         if segment.rst || segment.ack.is_none() && !segment.syn {
             return;
         }

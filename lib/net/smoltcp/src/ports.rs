@@ -1,6 +1,5 @@
 //! Who has which port.
 
-use crate::flow::is_loopback;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use smoltcp::wire::{IpAddress, IpEndpoint};

@@ -207,7 +207,10 @@ impl State {
 
     /// Has the sockets send that have something.
     pub fn udp_turns(&mut self) {
-        if self.udp.senders.is_empty() || self.udp.next > self.now {
+        if self.udp.senders.is_empty() {
+            self.udp.next = NEVER;
+        }
+        if self.udp.next > self.now {
             return;
         }
         let now = self.now;

@@ -436,6 +436,7 @@ fn buffers_are_lent_without_a_lock() {
     let world = World::new();
     let listener = world.listen(80, 5);
     let (client, server) = world.connection(&listener);
+    client.set_no_delay(true);
     send(&client, b"first").unwrap();
     world.until(5, || server.available() == 5);
     // While one thread reads, segments arrive and another one looks.
