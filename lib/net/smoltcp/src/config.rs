@@ -167,7 +167,6 @@ impl State {
         let Some(lease) = &mut self.lease else { return };
         self.links.ingress(Link::Device, self.now, frame, &mut lease.set, None);
         lease.at = 0;
-        self.lease_turn();
     }
 
     /// Has the client of DHCP do what is due.

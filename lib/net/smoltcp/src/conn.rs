@@ -110,11 +110,7 @@ impl Conn {
             scheduled: NEVER,
             heard: now,
             owed: NEVER,
-            expires: if owner == Owner::Application {
-                now.saturating_add(CONNECT)
-            } else {
-                NEVER
-            },
+            expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
             error: None,
             over: false,

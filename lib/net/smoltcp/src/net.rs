@@ -22,7 +22,11 @@ pub struct Net {
 impl Net {
     /// A stack with these addresses, and with a lease from DHCP if there is a device and no
     /// address of IPv4. `secret` is 16 bytes that nobody else knows.
-    pub fn new(device: Option<Arc<dyn Device>>, addresses: Addresses, secret: [u64; 2]) -> Arc<Self> {
+    pub fn new(
+        device: Option<Arc<dyn Device>>,
+        addresses: Addresses,
+        secret: [u64; 2],
+    ) -> Arc<Self> {
         let now = monotonic_ns();
         let mut state = State::new(device.clone(), Secret(secret), now);
         if state.links.ethernet.is_some() && addresses.v4.is_none() {

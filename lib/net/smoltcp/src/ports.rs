@@ -89,4 +89,3 @@ pub fn ephemeral(start: u16) -> impl Iterator<Item = u16> {
     let (first, count) = (*EPHEMERAL.start(), EPHEMERAL.end() - EPHEMERAL.start() + 1);
     (0..count).map(move |step| first + (start % count + step) % count)
 }
-

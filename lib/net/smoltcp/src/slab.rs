@@ -65,9 +65,11 @@ impl<T> Slab<T> {
     }
 
     pub fn ids(&self) -> impl Iterator<Item = Id> {
-        self.slots.iter().enumerate().filter(|(_, slot)| slot.value.is_some()).map(
-            |(index, slot)| Id { index: index as u32, generation: slot.generation },
-        )
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.value.is_some())
+            .map(|(index, slot)| Id { index: index as u32, generation: slot.generation })
     }
 }
 

@@ -5,10 +5,8 @@ use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
 use smoltcp::time::Duration;
 
-const SEND: usize =
-    unilith_config::number(option_env!("CONFIG_NET_TCP_SEND_KIB"), 32) * 1024;
-const RECEIVE: usize =
-    unilith_config::number(option_env!("CONFIG_NET_TCP_RECEIVE_KIB"), 32) * 1024;
+const SEND: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_SEND_KIB"), 32) * 1024;
+const RECEIVE: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_RECEIVE_KIB"), 32) * 1024;
 
 /// How long an acknowledgement waits for data to go with: an answer usually comes earlier.
 const ACK_DELAY: Duration = Duration::from_millis(5);

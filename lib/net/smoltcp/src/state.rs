@@ -147,6 +147,7 @@ impl State {
             }
             self.turns();
             self.udp_turns();
+            self.lease_turn();
             if !worked || self.blocked {
                 break;
             }
@@ -166,7 +167,6 @@ impl State {
             self.touch(id);
         }
         self.half_open_due();
-        self.lease_turn();
     }
 
     /// When there will be something to do: 0 if there is now.
@@ -278,9 +278,10 @@ impl State {
 
     /// How much was done and is there.
     pub fn statistics(&self) -> Statistics {
-        let with_buffers = self.conns.ids().filter(|id| {
-            self.conns.get(*id).is_some_and(|conn| conn.tcp.is_some())
-        });
+        let with_buffers = self
+            .conns
+            .ids()
+            .filter(|id| self.conns.get(*id).is_some_and(|conn| conn.tcp.is_some()));
         Statistics {
             connections: self.conns.len(),
             half_open: self.half.len(),

@@ -430,9 +430,9 @@ impl Socket for TcpSocket {
                 Ready { receive: pending, ..Ready::default() }
             }),
             Role::Connection(id) => {
-                self.net.with(|state| state.conns.get(id).map(|conn| conn.ready()))
+                { self.net.with(|state| state.conns.get(id).map(|conn| conn.ready())) }
+                    .unwrap_or_default()
             }
-            .unwrap_or_default(),
         }
     }
 

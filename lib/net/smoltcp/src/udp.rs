@@ -23,14 +23,16 @@ use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint, IpProtocol};
 use unilith_net_api::{Datagram, NetError, Ready, Result};
 use unilith_sched_api::WaitQueue;
 
-const RECEIVE: usize =
-    unilith_config::number(option_env!("CONFIG_NET_UDP_RECEIVE_KIB"), 64) * 1024;
+const RECEIVE: usize = unilith_config::number(option_env!("CONFIG_NET_UDP_RECEIVE_KIB"), 64) * 1024;
 
 /// Bytes that a queued datagram is counted for, besides its own.
 const OVERHEAD: usize = 64;
 
 /// Datagrams, and bytes of them, that may wait for the device.
 const SEND: (usize, usize) = (32, 16 * 1024);
+
+/// Bytes of a datagram for an ordinary device.
+const FRAME: usize = 1500;
 
 /// Bytes of a datagram, at most (RFC 768, over IPv4).
 const LONGEST: usize = 65535 - 20 - 8;
@@ -88,14 +90,19 @@ impl Udp {
     }
 
     fn can_send(&self) -> bool {
-        let Some(sender) = &self.sender else { return true };
-        sender.set.get::<udp::Socket<'_>>(sender.handle).can_send()
+        self.sender.as_ref().is_none_or(Sender::has_room)
     }
 }
 
 impl State {
     /// Hands a datagram to whom it is for, or to all of them; false if to nobody.
-    pub fn udp_deliver(&mut self, from: IpEndpoint, to: IpEndpoint, data: &[u8], many: bool) -> bool {
+    pub fn udp_deliver(
+        &mut self,
+        from: IpEndpoint,
+        to: IpEndpoint,
+        data: &[u8],
+        many: bool,
+    ) -> bool {
         let Some(ids) = self.udp.by_port.get(&to.port) else { return false };
         let sockets = &self.udp.sockets;
         let fits = |id: &Id| Some((sockets.get(*id)?.fits(from, to, many)?, *id));
@@ -142,7 +149,10 @@ impl State {
         let (link, source) = match self.route(to.addr) {
             Ok(route) => route,
             // Broadcasts and multicasts go to the device.
-            Err(_) if !to.addr.is_unspecified() && !is_host(to.addr) || self.addresses.is_broadcast(to.addr) => {
+            Err(_)
+                if !to.addr.is_unspecified() && !is_host(to.addr)
+                    || self.addresses.is_broadcast(to.addr) =>
+            {
                 let source = self.addresses.v4.ok_or(NetError::Unreachable)?.0;
                 (Link::Device, source.into())
             }
@@ -219,7 +229,7 @@ impl State {
         senders.retain(|&id| {
             let Some(socket) = self.udp.sockets.get_mut(id) else { return false };
             let Some(sender) = &mut socket.sender else { return false };
-            let full = !sender.set.get::<udp::Socket<'_>>(sender.handle).can_send();
+            let full = !sender.has_room();
             let udp = Some(IpProtocol::Udp);
             // Which family the next datagram has is not known: v6 has its sums computed.
             let turn = self.links.egress(Link::Device, now, &mut sender.set, None, udp);
@@ -251,9 +261,16 @@ impl State {
 }
 
 impl Sender {
+    /// Whether a frame's worth fits in any case: smoltcp's ring has no datagram across its end.
+    fn has_room(&self) -> bool {
+        let socket = self.set.get::<udp::Socket<'_>>(self.handle);
+        socket.can_send() && socket.payload_send_capacity() - socket.send_queue() >= 2 * FRAME
+    }
+
     fn new(port: u16, now: u64) -> Option<Self> {
         let none = udp::PacketBuffer::new(Vec::new(), Vec::new());
-        let room = udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; SEND.0], buffer(SEND.1)?);
+        let room =
+            udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; SEND.0], buffer(SEND.1)?);
         let mut socket = udp::Socket::new(none, room);
         socket.bind(IpListenEndpoint { addr: None, port }).ok()?;
         let mut set = SocketSet::new(Vec::with_capacity(1));

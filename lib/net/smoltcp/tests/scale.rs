@@ -19,9 +19,7 @@ fn serve(world: &World, listener: &Arc<dyn Socket>, server_first: bool) {
     first.shutdown(Shutdown::Both).unwrap();
     world.until(5, || second.ready().receive_closed);
     drop((client, server));
-    world.until(5, || {
-        world.a.statistics().connections + world.b.statistics().connections == 0
-    });
+    world.until(5, || world.a.statistics().connections + world.b.statistics().connections == 0);
 }
 
 #[test]

@@ -303,9 +303,8 @@ fn a_request_and_its_answer_are_two_packets() {
     let world = World::new();
     let listener = world.listen(80, 3);
     let (client, server) = world.connection(&listener);
-    let packets = || {
-        world.nic_a.sent.load(Ordering::Relaxed) + world.nic_b.sent.load(Ordering::Relaxed)
-    };
+    let packets =
+        || world.nic_a.sent.load(Ordering::Relaxed) + world.nic_b.sent.load(Ordering::Relaxed);
     world.pass(SECOND);
     let before = packets();
     for _ in 0..100 {
