@@ -35,7 +35,7 @@ pub use mask::with_mask;
 pub use nameless::{nameless, new_inode};
 pub use ring::Ring;
 pub use transfer::{MAX_COUNT, partial};
-pub use waiting::{Direction, deadline, wait_for};
+pub use waiting::{Direction, deadline, give_way, wait_for};
 
 /// The calls themselves.
 pub mod calls {

@@ -130,6 +130,7 @@ impl Scheduler for Fake {
     }
 
     fn yield_now() {
+        unilith_sched_api::poll();
         release();
         std::thread::yield_now();
         acquire();
