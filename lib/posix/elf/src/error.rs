@@ -15,8 +15,10 @@ pub enum Error {
     File(FsError),
     /// It is no file with contents.
     NotRegular,
-    /// It is a script, of this interpreter.
-    Script(String),
+    /// It is not executable.
+    Permission,
+    /// It is a script whose interpreter is a script, and so on.
+    Scripts,
     /// It does not begin like an ELF file.
     NotElf,
     /// It is ELF for another machine, or not 64-bit little-endian.
@@ -31,6 +33,8 @@ pub enum Error {
     WriteExecute,
     /// Its segments are at addresses that an application cannot have.
     Addresses,
+    /// Its segments are at addresses that another process has.
+    Taken,
     /// Its interpreter (PT_INTERP) cannot be had.
     Interpreter(String, FsError),
     /// Its interpreter has an interpreter, or is not position-independent.
@@ -42,6 +46,32 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of execve(2).
+    pub fn errno(&self) -> Errno {
+        const ELIBBAD: Errno = Errno::from_number(80);
+        match self {
+            Self::Unnamed => Errno::ENOENT,
+            Self::File(error) | Self::Interpreter(_, error) => (*error).into(),
+            Self::NotRegular | Self::Permission => Errno::EACCES,
+            Self::Scripts => Errno::ELOOP,
+            Self::NotElf
+            | Self::Machine
+            | Self::NotExecutable
+            | Self::Truncated
+            | Self::Broken(_)
+            | Self::WriteExecute => Errno::ENOEXEC,
+            Self::Addresses | Self::Taken => Errno::ENOMEM,
+            Self::BadInterpreter(_) => ELIBBAD,
+            Self::Arguments => Errno::E2BIG,
+            Self::Memory(error) => *error,
+        }
+    }
+
+    /// Whether the error number hides what is particular to this system: then it should be said.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::WriteExecute | Self::Addresses | Self::Taken)
+    }
+
     /// The exit status that a shell would give.
     pub fn status(&self) -> u8 {
         match self {
@@ -62,9 +92,8 @@ impl fmt::Display for Error {
             }
             Self::File(error) => error.fmt(f),
             Self::NotRegular => f.write_str("not a regular file"),
-            Self::Script(interpreter) => {
-                write!(f, "it is a script: run {interpreter} with it as an argument")
-            }
+            Self::Permission => f.write_str("it is not executable"),
+            Self::Scripts => f.write_str("the interpreter of this script is a script itself"),
             Self::NotElf => f.write_str("not an ELF program"),
             Self::Machine => {
                 write!(f, "built for another machine; this image runs {MACHINE_NAME} programs")
@@ -78,6 +107,10 @@ impl fmt::Display for Error {
             ),
             Self::Addresses => f.write_str(
                 "it must be at addresses that are not available; link it as position-independent",
+            ),
+            Self::Taken => f.write_str(
+                "it must be at addresses that another process has, and there is one address space; \
+                 link it as position-independent",
             ),
             Self::Interpreter(path, error) => write!(
                 f,

@@ -1,6 +1,6 @@
 //! Loads and starts a Linux program.
 //!
-//! What execve(2) does in a kernel, for the one program of an image: find it, check it, map its
+//! What execve(2) does in a kernel, also for the first program of an image: find it, check it, map its
 //! segments, build the stack that it starts with (System V ABI, AMD64 supplement, 3.4), and go.
 //! The file may be anybody's. Everything in it is checked before anything is mapped, and what is
 //! wrong is said in one line, with what to do about it.
@@ -21,7 +21,8 @@ mod stack;
 
 pub use error::Error;
 pub use format::{Elf, Kind, Segment};
-pub use procfs::PROCFS;
+pub use load::{Start, load};
+pub use procfs::{PROCFS, set_running};
 pub use program::Program;
 pub use stack::{Auxiliary, build as build_stack};
 
@@ -43,8 +44,13 @@ pub fn main(handlers: &'static Handlers) -> u8 {
         }
     };
     unilith_posix_api::prepare(handlers);
-    match load::load(&program) {
-        Ok(start) => unilith_posix_api::enter(&start.registers()),
+    match load::first(&program) {
+        Ok(start) => {
+            let registers = start.registers();
+            set_running(start.program);
+            drop(program); // nothing comes back here
+            unilith_posix_api::enter(&registers)
+        }
         Err(error) => {
             eprintln!("unilith: {}: {}", program.shown(), error);
             error.status()

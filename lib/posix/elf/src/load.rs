@@ -1,15 +1,17 @@
 //! Mapping a program, and everything else that it needs to start.
 
 use crate::format::{Elf, Kind, PROGRAM_HEADER};
-use crate::program::{contents, interpreter_error, script};
+use crate::program::{contents, find, interpreter_error, script};
 use crate::stack::{Auxiliary, build};
 use crate::{Error, PAGE, Program};
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
-use unilith_fs_api::MemorySource;
+use alloc::vec::Vec;
+use unilith_fs_api::{MemorySource, NodeRef};
 use unilith_posix_abi::{Errno, UserPtr};
 use unilith_posix_api::{Prot, Registers};
 use unilith_space::{Mapping, Object, Origin, Place};
+use unilith_vfs::vfs;
 
 /// Bytes of stack, at most: pages come as they are touched.
 const STACK: usize = unilith_config::number(option_env!("CONFIG_ELF_STACK_KIB"), 8192) << 10;
@@ -18,12 +20,19 @@ const STACK_SHIFT: usize = 1 << 12;
 /// Pages by which a program is moved at random, at most (28 bits, as on Linux).
 const BASE_SHIFT: usize = 1 << 28;
 
+/// Addresses that are kept for the heap of a program that is not the first.
+const HEAP_ROOM: usize = 1 << 30;
+/// Scripts that may be the interpreters of scripts.
+const SCRIPTS: usize = 5;
+
 /// A program that is ready to start.
 pub struct Start {
     /// The first instruction: the interpreter's if there is one.
     pub entry: usize,
     /// The stack pointer.
     pub stack: usize,
+    /// What runs: its path is that of the file that was loaded.
+    pub program: Program,
 }
 
 impl Start {
@@ -39,16 +48,54 @@ impl From<Errno> for Error {
     }
 }
 
-/// Loads `program`, its interpreter and its stack.
-pub fn load(program: &Program) -> Result<Start, Error> {
-    let file = Arc::new(Image(contents(&program.path)?));
-    let elf = Elf::parse(&file.0).map_err(|error| script(&file.0).unwrap_or(error))?;
+/// The program at `program`'s path, as the first of the image.
+pub fn first(program: &Program) -> Result<Start, Error> {
+    let root = vfs().root().map_err(Error::File)?;
+    let node = find(&root, &program.path)?;
+    load(program, node, &root, true)
+}
+
+/// A file that can be run, and its arguments: of a script, its interpreter.
+fn resolve(
+    program: &Program,
+    node: NodeRef,
+    start: &NodeRef,
+) -> Result<(Program, Vec<u8>, Image), Error> {
+    let mut program = program.clone();
+    let (mut node, mut path) = (node, program.path.clone());
+    for _ in 0..SCRIPTS {
+        let file = contents(&node)?;
+        let Some((interpreter, argument)) = script(&file) else {
+            return Ok((program, path, Image(file)));
+        };
+        let named = |error| interpreter_error(interpreter, error);
+        node = find(start, interpreter).map_err(named)?;
+        program = program.interpreted(interpreter, argument, &path);
+        path = interpreter.to_vec();
+    }
+    Err(Error::Scripts)
+}
+
+/// Loads the program in `node` into the current memory, with its interpreter and its stack;
+/// relative paths are looked up from `start` on. The `first` program of an image has its stack at
+/// the end of the address space, and its addresses are found as Linux finds them; others get what
+/// is free.
+pub fn load(
+    program: &Program,
+    node: NodeRef,
+    start: &NodeRef,
+    first: bool,
+) -> Result<Start, Error> {
+    let (program, path, file) = resolve(program, node, start)?;
+    let file = Arc::new(file);
+    let elf = Elf::parse(&file.0)?;
     let loader_file;
     let loader = match elf.interpreter {
         None => None,
         Some(path) => {
             let named = |error| interpreter_error(path, error);
-            loader_file = Arc::new(Image(contents(path).map_err(named)?));
+            let node = find(start, path).map_err(named)?;
+            loader_file = Arc::new(Image(contents(&node).map_err(named)?));
             let loader = Elf::parse(&loader_file.0).map_err(named)?;
             if loader.interpreter.is_some() || loader.kind != Kind::Relocatable {
                 return Err(named(Error::NotElf));
@@ -57,30 +104,22 @@ pub fn load(program: &Program) -> Result<Start, Error> {
         }
     };
 
-    let range = unilith_posix_api::range();
-    let stack_top = range.end.saturating_sub(shift(STACK_SHIFT.min(range.len() / PAGE / 16)));
-    let stack_bottom = stack_top.checked_sub(STACK).ok_or(Error::Addresses)?;
-    // A page that is never mapped stays between the stack and everything else.
-    unilith_space::set_top(stack_bottom.saturating_sub(PAGE).max(range.start));
-    unilith_space::map(Place::Exactly(stack_bottom), STACK, Prot::RW, Origin::Anonymous)?;
-
+    let stack_top = if first { first_stack()? } else { another_stack()? };
     let base = match elf.kind {
         Kind::Fixed => 0,
-        Kind::Relocatable => place(&elf)?,
+        Kind::Relocatable if first => place(&elf)?,
+        Kind::Relocatable => room(&elf, HEAP_ROOM.min(unilith_posix_api::range().len() / 64))?,
     };
-    map(&elf, base, &file)?;
+    map(&elf, base, &file).map_err(|error| match error {
+        Error::Addresses if !first && elf.kind == Kind::Fixed => Error::Taken,
+        error => error,
+    })?;
     let (_, end) = elf.span();
-    unilith_space::set_heap(base + end)?;
+    unilith_space::set_heap(base.wrapping_add(end))?;
     let (entry, loader_base) = match &loader {
-        None => (base + elf.entry, 0),
+        None => (base.wrapping_add(elf.entry), 0),
         Some((loader, file)) => {
-            let (first, end) = loader.span();
-            let size = (end - first).checked_add(loader.align).ok_or(Error::Addresses)?;
-            // Find room, then give it back: the segments are mapped one by one.
-            let room =
-                unilith_space::map(Place::Anywhere(0), size, Prot::default(), Origin::Anonymous)?;
-            unilith_space::unmap(room, size)?;
-            let base = room.next_multiple_of(loader.align).wrapping_sub(first);
+            let base = room(loader, 0)?;
             map(loader, base, file)?;
             (base.wrapping_add(loader.entry), base)
         }
@@ -89,25 +128,65 @@ pub fn load(program: &Program) -> Result<Start, Error> {
     let mut random = [0; 16];
     entropy_or_clock(&mut random);
     let auxiliary = Auxiliary {
-        headers: if elf.headers == 0 { 0 } else { base + elf.headers },
+        headers: if elf.headers == 0 { 0 } else { base.wrapping_add(elf.headers) },
         header_size: PROGRAM_HEADER,
         header_count: elf.header_count,
         loader: loader_base,
-        entry: base + elf.entry,
+        entry: base.wrapping_add(elf.entry),
         random,
         hwcap: unilith_posix_api::hwcap(),
     };
-    let bytes = build(stack_top, program, &auxiliary).ok_or(Error::Arguments)?;
+    let bytes = build(stack_top, &program, &auxiliary).ok_or(Error::Arguments)?;
     // Linux leaves three quarters of the stack to the program.
     if bytes.len() > STACK / 4 {
         return Err(Error::Arguments);
     }
     let stack = stack_top - bytes.len();
     UserPtr(stack).copy_out(&bytes)?;
-    Ok(Start { entry, stack })
+    let path = absolute(start, path)?;
+    Ok(Start { entry, stack, program: Program { path, ..program } })
 }
 
-/// A base for a program that can be anywhere: two thirds up the address space, as on Linux, which
+/// A path that means the same from anywhere.
+fn absolute(start: &NodeRef, path: Vec<u8>) -> Result<Vec<u8>, Error> {
+    if path.starts_with(b"/") {
+        return Ok(path);
+    }
+    let mut whole = vfs().path_of(start).map_err(Error::File)?;
+    whole.push(b'/');
+    whole.extend(path);
+    Ok(whole)
+}
+
+/// The end of the stack of an image's first program: that of the address space.
+fn first_stack() -> Result<usize, Error> {
+    let range = unilith_posix_api::range();
+    let top = range.end.saturating_sub(shift(STACK_SHIFT.min(range.len() / PAGE / 16)));
+    let bottom = top.checked_sub(STACK).ok_or(Error::Addresses)?;
+    // A page that is never mapped stays between the stack and everything else.
+    unilith_space::set_top(bottom.saturating_sub(PAGE).max(range.start));
+    unilith_space::map(Place::Exactly(bottom), STACK, Prot::RW, Origin::Anonymous)?;
+    Ok(top)
+}
+
+/// The end of a stack that is anywhere, above a page that nobody may touch.
+fn another_stack() -> Result<usize, Error> {
+    let (nobody, size) = (Prot::default(), STACK + PAGE);
+    let guard = unilith_space::map(Place::Anywhere(0), size, nobody, Origin::Anonymous)?;
+    unilith_space::protect(guard + PAGE, STACK, Prot::RW)?;
+    Ok(guard + size)
+}
+
+/// A base for what can be anywhere: where it is free, and `more` bytes after it.
+fn room(elf: &Elf<'_>, more: usize) -> Result<usize, Error> {
+    let (first, end) = elf.span();
+    let size = (end - first).checked_add(elf.align).and_then(|size| size.checked_add(more));
+    let size = size.ok_or(Error::Addresses)?;
+    let room = unilith_space::find_room(size)?;
+    Ok(room.next_multiple_of(elf.align).wrapping_sub(first))
+}
+
+/// A base for the first program, if it can be anywhere: two thirds up the address space, as on Linux, which
 /// leaves room for the heap above it and mappings above that.
 fn place(elf: &Elf<'_>) -> Result<usize, Error> {
     let range = unilith_posix_api::range();

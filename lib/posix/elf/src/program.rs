@@ -47,17 +47,20 @@ impl Program {
     }
 }
 
-/// The contents of the program at `path`: in place if they are in memory, else a copy.
-pub fn contents(path: &[u8]) -> Result<Cow<'static, [u8]>, Error> {
-    let find = || vfs().lookup(&vfs().root()?, path, true);
-    let node = find().map_err(Error::File)?;
+/// The node at `path`, from `start` on if that is relative.
+pub fn find(start: &NodeRef, path: &[u8]) -> Result<NodeRef, Error> {
+    vfs().lookup(start, path, true).map_err(Error::File)
+}
+
+/// The contents of a program: in place if they are in memory, else a copy.
+pub fn contents(node: &NodeRef) -> Result<Cow<'static, [u8]>, Error> {
     match node.file_type() {
         FileType::Regular => {}
         _ => return Err(Error::NotRegular),
     }
     match node.in_memory() {
         Some(bytes) => Ok(Cow::Borrowed(bytes)),
-        None => read(&node).map(Cow::Owned),
+        None => read(node).map(Cow::Owned),
     }
 }
 
@@ -78,11 +81,32 @@ fn read(node: &NodeRef) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// What a script says that it wants to be run by.
-pub fn script(file: &[u8]) -> Option<Error> {
-    let line = file.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
-    let line = String::from_utf8_lossy(line.get(..256).unwrap_or(line));
-    Some(Error::Script(line.trim().into()))
+/// Bytes of the first line of a script that are looked at (BINPRM_BUF_SIZE).
+const FIRST_LINE: usize = 256;
+
+/// The interpreter that a script wants, and the one argument that it may have.
+pub fn script(file: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let line = file.strip_prefix(b"#!")?;
+    let line = line.get(..FIRST_LINE).unwrap_or(line).split(|&byte| byte == b'\n').next()?;
+    let line = line.trim_ascii();
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let (interpreter, argument) = line.split_at(end);
+    let argument = argument.trim_ascii_start();
+    (!interpreter.is_empty()).then_some((interpreter, Some(argument).filter(|a| !a.is_empty())))
+}
+
+impl Program {
+    /// What to run for the script at its path: its interpreter's arguments take the place of its
+    /// own name.
+    pub fn interpreted(&self, interpreter: &[u8], argument: Option<&[u8]>, script: &[u8]) -> Self {
+        let own = self.args.iter().skip(1).cloned();
+        let mut args = Vec::new();
+        args.push(interpreter.to_vec());
+        args.extend(argument.map(<[u8]>::to_vec));
+        args.push(script.to_vec());
+        args.extend(own);
+        Self { path: self.path.clone(), args, env: self.env.clone() }
+    }
 }
 
 /// Errors of finding an interpreter.
@@ -91,7 +115,7 @@ pub fn interpreter_error(path: &[u8], error: Error) -> Error {
     match error {
         Error::File(error) => Error::Interpreter(path, error),
         Error::NotRegular => Error::Interpreter(path, FsError::Invalid),
-        Error::Memory(_) => error,
+        Error::Memory(_) | Error::Taken => error,
         _ => Error::BadInterpreter(path),
     }
 }

@@ -94,7 +94,9 @@ fn programs_start_or_say_why_not() {
     fails("unilith.program=/fixed/x", 127, "not a directory");
     fails("unilith.program=/", 126, "/: not a regular file");
     fails("unilith.program=/wx", 126, "/wx: a segment is writable and executable");
-    fails("unilith.program=/script", 126, "run /bin/sh -e with it");
+    fails("unilith.program=/script", 126, "its interpreter /bin/sh cannot be loaded");
+    put("/loop", b"#!/loop\n");
+    fails("unilith.program=/loop", 126, "is a script itself");
     fails("unilith.program=/cut", 126, "cut off");
     fails("unilith.program=/high", 126, "addresses");
     forget();
@@ -129,6 +131,15 @@ fn programs_start_or_say_why_not() {
     assert_eq!(unilith_space::heap(0), 0x40_3000);
     assert_eq!(unilith_space::heap(0x40_3001), 0x40_3001);
     assert_eq!(unilith_space::heap(usize::MAX), 0x40_3001);
+    forget();
+
+    put("/ok", b"#! /fixed  -x y \n");
+    let (entry, stack) = run("unilith.program=/ok -- z").expect("started");
+    assert_eq!(entry, 0x40_0080);
+    let mut top = vec![0; fake::USER.end - stack];
+    unilith_posix_api::copy_in(stack, &mut top).expect("mapped to the top");
+    let text = String::from_utf8_lossy(&top).into_owned();
+    assert!(text.contains("/fixed\0-x y\0/ok\0z\0"), "{text:?}");
     forget();
 
     let (entry, _) = run("unilith.program=/pie unilith.argv0=other").expect("started");

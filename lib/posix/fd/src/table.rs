@@ -1,4 +1,4 @@
-//! The descriptor table of the one application.
+//! The descriptor table of a process.
 
 use crate::console::Console;
 use crate::{Description, File};
@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use unilith_posix_abi::raw::general::{O_RDONLY, O_RDWR, O_WRONLY};
 use unilith_posix_abi::{Errno, Fd, Result};
-use unilith_sync::{Guard, Lock};
+use unilith_posix_task::ProcessLocal;
 
 /// Descriptors that may be open at once, unless setrlimit(2) says otherwise (RLIMIT_NOFILE).
 pub const SOFT_LIMIT: usize = 1024;
@@ -24,31 +24,48 @@ struct Table {
     /// No number below this is free: a server with many connections need not look from 0 on.
     full_below: usize,
     limit: usize,
-    /// Descriptors 0 to 2 have been opened.
-    started: bool,
 }
 
-static TABLE: Lock<Table> =
-    Lock::new(Table { slots: Vec::new(), full_below: 0, limit: SOFT_LIMIT, started: false });
+static TABLE: ProcessLocal<Table> = ProcessLocal::new(Table::first, Table::copy, close_for_exec);
 
-/// The table; at the first call the console is opened as 0, 1 and 2.
-fn table() -> Guard<'static, Table> {
-    let mut table = TABLE.lock();
-    if !table.started {
-        table.started = true;
-        for (console, flags) in
-            [(Console::OUT, O_RDONLY), (Console::OUT, O_WRONLY), (Console::ERR, O_WRONLY)]
-        {
-            // A terminal is one file that is open for both.
-            let flags = if console.is_terminal() { O_RDWR } else { flags };
-            let description = Arc::new(Description::new(Box::new(console), flags));
-            table.slots.push(Some(Slot { description, close_on_exec: false }));
-        }
-    }
-    table
+/// Calls `act` with the current process's table.
+fn with<T>(act: impl FnOnce(&mut Table) -> T) -> T {
+    TABLE.with(act)
+}
+
+/// Closes what does not outlive execve(2).
+fn close_for_exec() {
+    let closed: Vec<Slot> = with(|table| {
+        table.full_below = 0;
+        let doomed = |slot: &mut Option<Slot>| slot.take_if(|slot| slot.close_on_exec);
+        table.slots.iter_mut().filter_map(doomed).collect()
+    });
+    drop(closed);
 }
 
 impl Table {
+    /// Of a process that has none yet: the console is 0, 1 and 2.
+    fn first() -> Self {
+        let open = |(console, flags): (Console, u32)| {
+            // A terminal is one file that is open for both.
+            let flags = if console.is_terminal() { O_RDWR } else { flags };
+            let description = Arc::new(Description::new(Box::new(console), flags));
+            Some(Slot { description, close_on_exec: false })
+        };
+        let files = [(Console::OUT, O_RDONLY), (Console::OUT, O_WRONLY), (Console::ERR, O_WRONLY)];
+        Self { slots: files.map(open).into(), full_below: 0, limit: SOFT_LIMIT }
+    }
+
+    /// What a child gets: the same open files.
+    fn copy(&self) -> Self {
+        let copy = |slot: &Slot| Slot { description: slot.description.clone(), ..*slot };
+        Self {
+            slots: self.slots.iter().map(|slot| slot.as_ref().map(copy)).collect(),
+            full_below: self.full_below,
+            limit: self.limit,
+        }
+    }
+
     fn slot(&mut self, fd: Fd) -> Result<&mut Slot> {
         let index = usize::try_from(fd.0).map_err(|_| Errno::EBADF)?;
         self.slots.get_mut(index).and_then(Option::as_mut).ok_or(Errno::EBADF)
@@ -91,7 +108,7 @@ impl Table {
 
 /// EMFILE if [`open`] would say that: for who would change something before.
 pub fn check_room() -> Result<()> {
-    table().lowest(0).map(drop)
+    with(|table| table.lowest(0).map(drop))
 }
 
 /// Gives `file` the lowest free number; `flags` as in open(2). EMFILE if there is none.
@@ -103,7 +120,7 @@ pub fn open(file: Box<dyn File>, flags: u32, close_on_exec: bool) -> Result<Fd> 
 pub fn install(description: Arc<Description>, close_on_exec: bool) -> Result<Fd> {
     // A description that finds no place goes when the table is not locked any more.
     let kept = description.clone();
-    let result = table().put_lowest(0, Slot { description, close_on_exec });
+    let result = with(|table| table.put_lowest(0, Slot { description, close_on_exec }));
     drop(kept);
     result
 }
@@ -127,62 +144,62 @@ pub fn open_pair(
 
 /// The description of `fd`. EBADF if it is not open.
 pub fn get(fd: Fd) -> Result<Arc<Description>> {
-    table().slot(fd).map(|slot| slot.description.clone())
+    with(|table| table.slot(fd).map(|slot| slot.description.clone()))
 }
 
 /// Closes `fd`. EBADF if it is not open.
 pub fn close(fd: Fd) -> Result<()> {
     // What the file does when it goes must not find the table locked.
-    let slot = table().take(fd)?;
+    let slot = with(|table| table.take(fd))?;
     drop(slot);
     Ok(())
 }
 
 /// Numbers of open descriptors in a range.
 pub fn open_between(first: usize, last: usize) -> Vec<Fd> {
-    let table = table();
-    let all = table.slots.iter().enumerate();
-    all.filter(|(index, slot)| slot.is_some() && (first..=last).contains(index))
-        .map(|(index, _)| Fd(index as i32))
-        .collect()
+    with(|table| {
+        let all = table.slots.iter().enumerate();
+        all.filter(|(index, slot)| slot.is_some() && (first..=last).contains(index))
+            .map(|(index, _)| Fd(index as i32))
+            .collect()
+    })
 }
 
 /// Another number for what `fd` is, from `from` on. EINVAL if `from` is beyond the limit.
 pub fn duplicate(fd: Fd, from: usize, close_on_exec: bool) -> Result<Fd> {
-    let mut table = table();
-    let description = table.slot(fd)?.description.clone();
-    if from >= table.limit {
-        return Err(Errno::EINVAL);
-    }
-    table.put_lowest(from, Slot { description, close_on_exec })
+    with(|table| {
+        let description = table.slot(fd)?.description.clone();
+        if from >= table.limit {
+            return Err(Errno::EINVAL);
+        }
+        table.put_lowest(from, Slot { description, close_on_exec })
+    })
 }
 
 /// Makes `to` what `fd` is, and closes what it was.
 pub fn duplicate_to(fd: Fd, to: Fd, close_on_exec: bool) -> Result<Fd> {
-    let (number, old) = {
-        let mut table = table();
+    let (number, old) = with(|table| {
         let description = table.slot(fd)?.description.clone();
         let index = usize::try_from(to.0).map_err(|_| Errno::EBADF)?;
-        table.put(index, Slot { description, close_on_exec })?
-    };
+        table.put(index, Slot { description, close_on_exec })
+    })?;
     drop(old);
     Ok(number)
 }
 
 /// Whether `fd` is closed by execve(2).
 pub fn close_on_exec(fd: Fd) -> Result<bool> {
-    table().slot(fd).map(|slot| slot.close_on_exec)
+    with(|table| table.slot(fd).map(|slot| slot.close_on_exec))
 }
 
 /// Sets whether `fd` is closed by execve(2).
 pub fn set_close_on_exec(fd: Fd, close: bool) -> Result<()> {
-    table().slot(fd)?.close_on_exec = close;
-    Ok(())
+    with(|table| table.slot(fd).map(|slot| slot.close_on_exec = close))
 }
 
 /// How many descriptors may be open (the soft RLIMIT_NOFILE).
 pub fn limit() -> usize {
-    table().limit
+    with(|table| table.limit)
 }
 
 /// Sets how many descriptors may be open. EPERM above [`HARD_LIMIT`].
@@ -190,6 +207,6 @@ pub fn set_limit(limit: usize) -> Result<()> {
     if limit > HARD_LIMIT {
         return Err(Errno::EPERM);
     }
-    table().limit = limit;
+    with(|table| table.limit = limit);
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Making, moving and removing files.
 
-use crate::place::{Place, node_at, node_of};
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::place::{CONTEXT, Place, node_at, node_of};
 use unilith_fs_api::FileType;
 use unilith_posix_abi::raw::general::{
     AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE,
@@ -10,17 +9,15 @@ use unilith_posix_abi::raw::general::{
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
 use unilith_vfs::vfs;
 
-static UMASK: AtomicU32 = AtomicU32::new(0o022);
-
 /// The permissions of something new.
 pub fn permissions(mode: u32) -> u32 {
-    mode & 0o7777 & !UMASK.load(Relaxed)
+    mode & 0o7777 & !CONTEXT.with(|context| context.umask)
 }
 
 syscall! {
     /// umask(2): the mask that was set before.
     pub fn umask[__NR_umask](mask: u32) -> usize {
-        UMASK.swap(mask & 0o777, Relaxed) as usize
+        CONTEXT.with(|context| core::mem::replace(&mut context.umask, mask & 0o777)) as usize
     }
 }
 

@@ -4,22 +4,31 @@ use alloc::vec::Vec;
 use unilith_fs_api::{FileType, NodeRef};
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr};
 use unilith_posix_fd::table;
-use unilith_sync::Lock;
+use unilith_posix_task::{ProcessLocal, nothing};
 use unilith_vfs::{Found, vfs};
 
-static WORKING: Lock<Option<NodeRef>> = Lock::new(None);
+/// What a process keeps: its working directory, once it has been asked for, and its umask.
+#[derive(Clone)]
+pub struct Context {
+    working: Option<NodeRef>,
+    pub umask: u32,
+}
+
+/// The context of the current process.
+pub static CONTEXT: ProcessLocal<Context> =
+    ProcessLocal::new(|| Context { working: None, umask: 0o022 }, Context::clone, nothing);
 
 /// The working directory; at first the one that the command line tells, if there is one.
 pub fn working() -> Result<NodeRef> {
-    if let Some(dir) = &*WORKING.lock() {
-        return Ok(dir.clone());
+    if let Some(dir) = CONTEXT.with(|context| context.working.clone()) {
+        return Ok(dir);
     }
     let root = vfs().root()?;
     let first = unilith_cmdline::option("unilith.cwd")
         .and_then(|word| vfs().lookup(&root, &word.bytes().collect::<Vec<_>>(), true).ok())
         .filter(|node| node.file_type() == FileType::Directory)
         .unwrap_or(root);
-    *WORKING.lock() = Some(first.clone());
+    set_working(first.clone())?;
     Ok(first)
 }
 
@@ -28,7 +37,8 @@ pub fn set_working(dir: NodeRef) -> Result<()> {
     if dir.file_type() != FileType::Directory {
         return Err(Errno::ENOTDIR);
     }
-    *WORKING.lock() = Some(dir);
+    let old = CONTEXT.with(|context| context.working.replace(dir));
+    drop(old);
     Ok(())
 }
 

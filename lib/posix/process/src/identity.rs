@@ -1,15 +1,22 @@
-//! Numbers that tell who the process is.
+//! Numbers that tell who a process is.
 
 use unilith_posix_abi::{Errno, Result, UserPtr, syscall};
+use unilith_posix_task::{self as task, INIT};
 
-/// The process, its thread, its group and its session.
-pub(crate) const PID: i32 = 1;
-/// Its user and group.
+/// The user and group of everything.
 const ROOT: u32 = 0;
 
-/// Whether `pid` means this process.
-pub(crate) fn is_self(pid: i32) -> bool {
-    pid == 0 || pid == PID
+/// Whether `pid`, as a call that means 0 as itself has it, is a process or thread that there is.
+pub(crate) fn check_task(pid: i32) -> Result<()> {
+    let known = pid == 0 || task::owner(pid).is_some() || task::exists(pid);
+    if known { Ok(()) } else { Err(Errno::ESRCH) }
+}
+
+fn parent() -> i32 {
+    match task::parent() {
+        0 if task::pid() != INIT => INIT, // its parent has ended
+        parent => parent,
+    }
 }
 
 macro_rules! constant {
@@ -25,11 +32,11 @@ macro_rules! constant {
 
 constant! {
     /// getpid(2)
-    getpid[__NR_getpid] = PID;
+    getpid[__NR_getpid] = task::pid();
     /// gettid(2)
-    gettid[__NR_gettid] = PID;
-    /// getppid(2): 0, as of a process whose parent is out of sight.
-    getppid[__NR_getppid] = 0;
+    gettid[__NR_gettid] = task::tid();
+    /// getppid(2): 0 for the first process, whose parent is out of sight.
+    getppid[__NR_getppid] = parent();
     /// getuid(2)
     getuid[__NR_getuid] = ROOT;
     /// geteuid(2)
@@ -41,9 +48,11 @@ constant! {
 }
 
 #[cfg(target_arch = "x86_64")]
-constant! {
+syscall! {
     /// getpgrp(2)
-    getpgrp[__NR_getpgrp] = PID;
+    pub fn getpgrp[__NR_getpgrp]() -> Result<usize> {
+        getpgid(0)
+    }
 }
 
 fn write_three(to: [UserPtr; 3]) -> Result<()> {
@@ -80,20 +89,30 @@ syscall! {
     }
 }
 
-fn own(pid: i32) -> Result<usize> {
-    if is_self(pid) { Ok(PID as usize) } else { Err(Errno::ESRCH) }
-}
-
 syscall! {
     /// getpgid(2)
     pub fn getpgid[__NR_getpgid](pid: i32) -> Result<usize> {
-        own(pid)
+        task::group(pid).map(|group| group as usize)
     }
 }
 
 syscall! {
     /// getsid(2)
     pub fn getsid[__NR_getsid](pid: i32) -> Result<usize> {
-        own(pid)
+        task::session(pid).map(|session| session as usize)
+    }
+}
+
+syscall! {
+    /// setpgid(2)
+    pub fn setpgid[__NR_setpgid](pid: i32, group: i32) -> Result<()> {
+        task::set_group(pid, group)
+    }
+}
+
+syscall! {
+    /// setsid(2)
+    pub fn setsid[__NR_setsid]() -> Result<usize> {
+        task::new_session().map(|session| session as usize)
     }
 }

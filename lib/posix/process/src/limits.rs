@@ -1,13 +1,13 @@
 //! Limits and use of resources.
 
-use crate::identity::is_self;
+use crate::identity::check_task;
 use unilith_posix_abi::raw::general::{
     RLIM_NLIMITS, RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_STACK, RUSAGE_CHILDREN, RUSAGE_SELF,
     RUSAGE_THREAD, rlimit64, rusage,
 };
 use unilith_posix_abi::{Errno, Result, UserPtr, decode, encode, syscall};
 use unilith_posix_fd::table;
-use unilith_sync::Lock;
+use unilith_posix_task::{ProcessLocal, nothing};
 
 /// RLIM64_INFINITY
 const INFINITY: u64 = u64::MAX;
@@ -23,14 +23,15 @@ pub(crate) struct Limit {
 }
 
 /// Core dumps are never written, so any limit on them is kept.
-static CORE: Lock<Limit> = Lock::new(Limit { soft: 0, hard: INFINITY });
+static CORE: ProcessLocal<Limit> =
+    ProcessLocal::new(|| Limit { soft: 0, hard: INFINITY }, |limit| *limit, nothing);
 
 /// The limit on a resource (RLIMIT_NOFILE and so on).
 pub(crate) fn get(resource: u32) -> Result<Limit> {
     Ok(match resource {
         RLIMIT_NOFILE => Limit { soft: table::limit() as u64, hard: table::HARD_LIMIT as u64 },
         RLIMIT_STACK => Limit { soft: STACK, hard: INFINITY },
-        RLIMIT_CORE => *CORE.lock(),
+        RLIMIT_CORE => CORE.with(|core| *core),
         0..RLIM_NLIMITS => Limit { soft: INFINITY, hard: INFINITY },
         _ => return Err(Errno::EINVAL),
     })
@@ -47,7 +48,7 @@ fn set(resource: u32, limit: Limit) -> Result<()> {
             table::set_limit(usize::try_from(limit.soft).map_err(|_| Errno::EPERM)?)
         }
         RLIMIT_CORE => {
-            *CORE.lock() = limit;
+            CORE.with(|core| *core = limit);
             Ok(())
         }
         _ if limit == old => Ok(()),
@@ -72,9 +73,7 @@ syscall! {
         new: UserPtr,
         old: UserPtr,
     ) -> Result<()> {
-        if !is_self(pid) {
-            return Err(Errno::ESRCH);
-        }
+        check_task(pid)?;
         let before = get(resource)?;
         if !new.is_null() {
             set(resource, read(new)?)?;

@@ -11,8 +11,6 @@ use unilith_posix_fd::table;
 use unilith_procfs_api::{Entry, add_size, text};
 use unilith_sync::Once;
 
-/// Bytes in the name of a thread, without the NUL (TASK_COMM_LEN).
-const NAME: usize = 15;
 /// Nanoseconds in a tick (USER_HZ).
 const TICK: u64 = 10_000_000;
 
@@ -61,14 +59,11 @@ fn pid() -> usize {
     crate::calls::getpid()
 }
 
-/// The last component of the program's path.
+/// The name of the current thread.
 fn name() -> String {
-    let path: Vec<u8> = match unilith_cmdline::option("unilith.program") {
-        Some(program) => program.bytes().collect(),
-        None => Vec::new(),
-    };
-    let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    String::from_utf8_lossy(base.get(..NAME).unwrap_or(base)).into_owned()
+    let name = crate::thread::name();
+    let len = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+    String::from_utf8_lossy(&name[..len]).into_owned()
 }
 
 fn stat() -> Vec<u8> {
@@ -78,7 +73,7 @@ fn stat() -> Vec<u8> {
     let mut text = String::new();
     let _ = write!(text, "{pid} ({}) R {parent} {pid} {pid} 0 -1 4194304 0 0 0 0 ", name());
     // utime, stime, those of children, priority, nice, threads, itrealvalue, start
-    let _ = write!(text, "{ticks} 0 0 0 20 0 1 0 0 ");
+    let _ = write!(text, "{ticks} 0 0 0 20 0 {} 0 0 ", unilith_posix_task::thread_count());
     let _ = write!(text, "{} {} {}", sizes.mapped, sizes.resident / 4096, u64::MAX);
     // Fields 26 to 52: addresses and signals that are not told, processor 0.
     (26..=52).for_each(|field| text.push_str(if field == 38 { " 17" } else { " 0" }));
@@ -113,8 +108,9 @@ fn status() -> Vec<u8> {
     ] {
         let _ = writeln!(text, "{key}:\t{:>8} kB", bytes / 1024);
     }
+    let _ = writeln!(text, "Threads:\t{}", unilith_posix_task::thread_count());
     text.push_str(
-        "Threads:\t1\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n\
+        "Cpus_allowed:\t1\nCpus_allowed_list:\t0\n\
          Mems_allowed:\t1\nMems_allowed_list:\t0\n",
     );
     text.into_bytes()

@@ -1,66 +1,52 @@
-//! Signals: recorded, not delivered.
-//!
-//! Handlers and masks are kept exactly, as programs read back what they set. A signal that the
-//! process sends to itself does what it would do without a handler: ends it, or nothing. If it
-//! has a handler, sending it is ENOSYS, as the handler cannot be called.
+//! Signal actions, masks and waiting for signals. What happens when one is due is in `deliver`.
 
-use crate::end::end_by_signal;
-use crate::identity::PID;
 use unilith_posix_abi::raw::general::{
-    SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGURG, SIGWINCH, SS_AUTODISARM, SS_DISABLE,
+    SA_EXPOSE_TAGBITS, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_NODEFER, SA_ONSTACK, SA_RESETHAND,
+    SA_RESTART, SA_RESTORER, SA_SIGINFO, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SS_AUTODISARM,
+    SS_DISABLE, SS_ONSTACK,
 };
-use unilith_posix_abi::{Errno, Result, UserPtr, syscall};
-use unilith_sync::Lock;
+use unilith_posix_abi::{Errno, Result, Scalar, UserPtr, syscall};
+use unilith_posix_task::{self as task, Action, AlternativeStack, Info, NEVER};
 
-/// The highest signal (_NSIG).
-const LAST: u32 = 64;
 /// Bytes in a `sigset_t` of the kernel.
 const SET: usize = 8;
-/// Bytes in a `struct sigaction` of the kernel: handler, flags, restorer, mask; the last three
-/// in an order that depends on the architecture, which does not matter here.
+/// Bytes in a `struct sigaction` of the kernel: handler, flags, restorer, mask.
 const ACTION: usize = 32;
-/// SIG_DFL and SIG_IGN.
-const DEFAULT: usize = 0;
-const IGNORE: usize = 1;
+/// Flags that have a meaning; programs find out by setting others.
+const FLAGS: u32 = SA_NOCLDSTOP
+    | SA_NOCLDWAIT
+    | SA_SIGINFO
+    | SA_ONSTACK
+    | SA_RESTART
+    | SA_NODEFER
+    | SA_RESETHAND
+    | SA_EXPOSE_TAGBITS
+    | SA_RESTORER;
 /// Smallest alternative stack (MINSIGSTKSZ).
 const SMALLEST_STACK: usize = 2048;
 
-struct Signals {
-    actions: [[u8; ACTION]; LAST as usize],
-    blocked: u64,
-    pending: u64,
-    /// Address, flags and size of the alternative stack.
-    stack: (usize, u32, usize),
-}
-
-static SIGNALS: Lock<Signals> = Lock::new(Signals {
-    actions: [[0; ACTION]; LAST as usize],
-    blocked: 0,
-    pending: 0,
-    stack: (0, SS_DISABLE, 0),
-});
-
-const fn bit(signal: u32) -> u64 {
-    1 << (signal - 1)
-}
-
-/// The signals that nobody can block, catch or ignore.
-const UNSTOPPABLE: u64 = bit(SIGKILL) | bit(SIGSTOP);
-
-fn index(signal: u32) -> Result<usize> {
-    if (1..=LAST).contains(&signal) { Ok(signal as usize - 1) } else { Err(Errno::EINVAL) }
-}
-
-fn check_size(size: usize) -> Result<()> {
+pub(crate) fn check_size(size: usize) -> Result<()> {
     if size == SET { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
-impl Signals {
-    fn handler(&self, signal: u32) -> Result<usize> {
-        let action = self.actions.get(index(signal)?);
-        Ok(action.map_or(DEFAULT, |action| <usize as unilith_posix_abi::Scalar>::get(action)))
+fn read_action(from: UserPtr) -> Result<Action> {
+    let bytes: [u8; ACTION] = from.read()?;
+    let word = |index: usize| <u64 as Scalar>::get(&bytes[index * 8..]);
+    Ok(Action {
+        handler: word(0),
+        flags: word(1) & u64::from(FLAGS),
+        restorer: word(2),
+        mask: word(3),
+    })
+}
+
+fn action_bytes(action: &Action) -> [u8; ACTION] {
+    let mut bytes = [0; ACTION];
+    let words = [action.handler, action.flags, action.restorer, action.mask];
+    for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+        word.put(to);
     }
+    bytes
 }
 
 syscall! {
@@ -72,25 +58,14 @@ syscall! {
         size: usize,
     ) -> Result<()> {
         check_size(size)?;
-        let index = index(signal)?;
-        let action: Option<[u8; ACTION]> = match new.is_null() {
-            true => None,
-            false if UNSTOPPABLE & bit(signal) != 0 => return Err(Errno::EINVAL),
-            false => Some(new.read()?),
-        };
-        let before = {
-            let mut signals = SIGNALS.lock();
-            let Some(slot) = signals.actions.get_mut(index) else { return Err(Errno::EINVAL) };
-            let before = *slot;
-            *slot = action.unwrap_or(before);
-            before
-        };
-        if old.is_null() { Ok(()) } else { old.copy_out(&before) }
+        let action = if new.is_null() { None } else { Some(read_action(new)?) };
+        let before = task::set_action(signal, action)?;
+        if old.is_null() { Ok(()) } else { old.copy_out(&action_bytes(&before)) }
     }
 }
 
 syscall! {
-    /// sigprocmask(2): a pending signal that is unblocked does what it does.
+    /// sigprocmask(2)
     pub fn rt_sigprocmask[__NR_rt_sigprocmask](
         how: u32,
         new: UserPtr,
@@ -99,24 +74,14 @@ syscall! {
     ) -> Result<()> {
         check_size(size)?;
         let set = if new.is_null() { None } else { Some(new.read_u64()?) };
-        let (before, due) = {
-            let mut signals = SIGNALS.lock();
-            let before = signals.blocked;
-            if let Some(set) = set {
-                signals.blocked = !UNSTOPPABLE & match how {
-                    SIG_BLOCK => before | set,
-                    SIG_UNBLOCK => before & !set,
-                    SIG_SETMASK => set,
-                    _ => return Err(Errno::EINVAL),
-                };
-            }
-            let due = signals.pending & !signals.blocked;
-            signals.pending &= signals.blocked;
-            (before, due)
-        };
-        for signal in (1..=LAST).filter(|&signal| due & bit(signal) != 0) {
-            // What cannot be delivered was reported to who sent it, or had no handler then.
-            let _ = take_effect(signal);
+        let before = task::blocked();
+        if let Some(set) = set {
+            task::set_blocked(match how {
+                SIG_BLOCK => before | set,
+                SIG_UNBLOCK => before & !set,
+                SIG_SETMASK => set,
+                _ => return Err(Errno::EINVAL),
+            });
         }
         if old.is_null() { Ok(()) } else { old.copy_out(&before.to_ne_bytes()) }
     }
@@ -125,109 +90,101 @@ syscall! {
 syscall! {
     /// sigpending(2)
     pub fn rt_sigpending[__NR_rt_sigpending](to: UserPtr, size: usize) -> Result<()> {
-        if size > SET {
-            return Err(Errno::EINVAL);
-        }
-        let pending = SIGNALS.lock().pending.to_ne_bytes();
-        to.copy_out(&pending[..size])
+        let pending = task::pending().to_ne_bytes();
+        to.copy_out(pending.get(..size).ok_or(Errno::EINVAL)?)
     }
 }
 
 syscall! {
-    /// sigaltstack(2): recorded like the handlers that would run on it.
+    /// sigsuspend(2)
+    pub fn rt_sigsuspend[__NR_rt_sigsuspend](mask: UserPtr, size: usize) -> Result<()> {
+        check_size(size)?;
+        let mask = mask.read_u64()?;
+        task::with_mask(Some(mask), || task::wait(&[], NEVER, || None::<()>)).map(|_| ())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// pause(2)
+    pub fn pause[__NR_pause]() -> Result<()> {
+        task::wait(&[], NEVER, || None::<()>).map(|_| ())
+    }
+}
+
+syscall! {
+    /// sigtimedwait(2): the signal. EAGAIN at the end of the time.
+    pub fn rt_sigtimedwait[__NR_rt_sigtimedwait](
+        set: UserPtr,
+        info: UserPtr,
+        timeout: UserPtr,
+        size: usize,
+    ) -> Result<usize> {
+        check_size(size)?;
+        let set = set.read_u64()?;
+        let deadline = match timeout.is_null() {
+            true => NEVER,
+            false => match timeout.read_timespec()? {
+                0 => 0,
+                time => unilith_platform::monotonic_ns().saturating_add(time),
+            },
+        };
+        let signal = match deadline {
+            0 => task::take_signal(set & !task::UNSTOPPABLE),
+            deadline => task::wait_signal(set, deadline)?,
+        };
+        let signal: Info = signal.ok_or(Errno::EAGAIN)?;
+        if !info.is_null() {
+            info.copy_out(&signal.bytes())?;
+        }
+        Ok(signal.signal() as usize)
+    }
+}
+
+/// The `stack_t` of a stack.
+pub(crate) fn stack_bytes(stack: AlternativeStack, flags: u32) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    stack.base.put(&mut bytes);
+    flags.put(&mut bytes[8..]);
+    stack.size.put(&mut bytes[16..]);
+    bytes
+}
+
+/// Checks a `stack_t`: ENOMEM if it is too small, EINVAL for unknown flags.
+pub(crate) fn parse_stack(bytes: &[u8; 24]) -> Result<AlternativeStack> {
+    let (base, flags) = (usize::get(bytes), u32::get(&bytes[8..]));
+    let size = usize::get(&bytes[16..]);
+    match flags & !SS_AUTODISARM {
+        SS_DISABLE => Ok(AlternativeStack { flags, ..AlternativeStack::NONE }),
+        0 | SS_ONSTACK if size < SMALLEST_STACK => Err(Errno::ENOMEM),
+        // SS_ONSTACK means 0 here
+        0 | SS_ONSTACK => Ok(AlternativeStack { base, flags: flags & SS_AUTODISARM, size }),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// sigaltstack(2): EPERM while a handler runs on the stack.
     pub fn sigaltstack[__NR_sigaltstack](new: UserPtr, old: UserPtr) -> Result<()> {
         let wanted = match new.is_null() {
             true => None,
-            false => {
-                let (base, flags) = (new.read_u64()? as usize, new.add(8).read_u32()?);
-                let size = new.add(16).read_u64()? as usize;
-                match flags & !SS_AUTODISARM {
-                    SS_DISABLE => Some((0, flags, 0)),
-                    0 | 1 if size < SMALLEST_STACK => return Err(Errno::ENOMEM),
-                    0 | 1 => Some((base, flags & SS_AUTODISARM, size)), // SS_ONSTACK means 0 here
-                    _ => return Err(Errno::EINVAL),
+            false => Some(parse_stack(&new.read()?)?),
+        };
+        let pointer = unilith_posix_api::registers().rsp;
+        let before = task::with_thread(|thread| {
+            let before = thread.stack;
+            if let Some(wanted) = wanted {
+                if before.holds(pointer) {
+                    return Err(Errno::EPERM);
                 }
+                thread.stack = wanted;
             }
-        };
-        let before = {
-            let mut signals = SIGNALS.lock();
-            let before = signals.stack;
-            signals.stack = wanted.unwrap_or(before);
-            before
-        };
+            Ok(before)
+        })?;
         if old.is_null() {
             return Ok(());
         }
-        let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&before.0.to_ne_bytes());
-        bytes[8..12].copy_from_slice(&before.1.to_ne_bytes());
-        bytes[16..].copy_from_slice(&before.2.to_ne_bytes());
-        old.copy_out(&bytes)
-    }
-}
-
-/// Does what `signal` does to a process that does not block it.
-fn take_effect(signal: u32) -> Result<()> {
-    let handler = SIGNALS.lock().handler(signal)?;
-    match (handler, signal) {
-        (DEFAULT, SIGCHLD | SIGCONT | SIGURG | SIGWINCH) => Ok(()),
-        // Nobody is there to continue a process that stops.
-        (DEFAULT, SIGSTOP | SIGTSTP | SIGTTIN | SIGTTOU) => Err(Errno::ENOSYS),
-        (DEFAULT, _) => end_by_signal(signal),
-        (IGNORE, _) => Ok(()),
-        _ => Err(Errno::ENOSYS),
-    }
-}
-
-/// Sends `signal`, or only checks that it could be sent if it is 0.
-fn send(signal: u32) -> Result<()> {
-    if signal == 0 {
-        return Ok(());
-    }
-    {
-        let mut signals = SIGNALS.lock();
-        let handler = signals.handler(signal)?;
-        if signals.blocked & bit(signal) != 0 {
-            // C libraries block everything while they raise a signal: saying no later is too late.
-            if handler > IGNORE {
-                return Err(Errno::ENOSYS);
-            }
-            signals.pending |= bit(signal);
-            return Ok(());
-        }
-    }
-    take_effect(signal)
-}
-
-syscall! {
-    /// kill(2): to this process or its group, or to all; Linux does not let -1 reach the sender.
-    pub fn kill[__NR_kill](pid: i32, signal: u32) -> Result<()> {
-        match pid {
-            0 | PID => send(signal),
-            _ if pid == -PID => send(signal),
-            _ => Err(Errno::ESRCH),
-        }
-    }
-}
-
-syscall! {
-    /// tkill(2)
-    pub fn tkill[__NR_tkill](tid: i32, signal: u32) -> Result<()> {
-        match tid {
-            PID => send(signal),
-            ..=0 => Err(Errno::EINVAL),
-            _ => Err(Errno::ESRCH),
-        }
-    }
-}
-
-syscall! {
-    /// tgkill(2)
-    pub fn tgkill[__NR_tgkill](pid: i32, tid: i32, signal: u32) -> Result<()> {
-        match (pid, tid) {
-            (PID, PID) => send(signal),
-            (..=0, _) | (_, ..=0) => Err(Errno::EINVAL),
-            _ => Err(Errno::ESRCH),
-        }
+        old.copy_out(&stack_bytes(before, before.flags_at(pointer)))
     }
 }

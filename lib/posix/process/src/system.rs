@@ -38,7 +38,7 @@ syscall! {
             uptime: unilith_platform::monotonic_ns() / 1_000_000_000,
             totalram: total_memory(),
             freeram: unilith_mem_api::free_pages() * unilith_mem_api::PAGE_SIZE,
-            procs: 1u16,
+            procs: unilith_posix_task::all_pids().len() as u16,
             mem_unit: 1u32,
         }))
     }

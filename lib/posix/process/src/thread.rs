@@ -1,21 +1,16 @@
-//! The one thread: what C libraries set up for it before main.
+//! What C libraries set up for every thread.
 
-use crate::identity::{PID, is_self};
 use unilith_posix_abi::raw::prctl::{PR_GET_DUMPABLE, PR_GET_NAME, PR_SET_NAME};
 use unilith_posix_abi::{Errno, Result, UserPtr, syscall};
-use unilith_sync::Lock;
+use unilith_posix_task as task;
 
 /// Bytes in the name of a thread (TASK_COMM_LEN).
 const NAME: usize = 16;
 /// Bytes of `struct rseq` in its first version, which is all that anybody may register.
 const RSEQ_LEN: u32 = 32;
 const RSEQ_FLAG_UNREGISTER: u32 = 1;
-
-/// The name of the thread, once it has been set.
-static THREAD_NAME: Lock<Option<[u8; NAME]>> = Lock::new(None);
-
-/// Where a `struct rseq` is registered, and with which signature.
-static RSEQ: Lock<Option<(UserPtr, u32)>> = Lock::new(None);
+/// Bytes of `struct robust_list_head`.
+const ROBUST_LIST: usize = 24;
 
 /// The name that execve(2) gives: the last component of the program's path.
 fn first_name() -> [u8; NAME] {
@@ -29,44 +24,68 @@ fn first_name() -> [u8; NAME] {
     name
 }
 
+/// The name of the current thread.
+pub(crate) fn name() -> [u8; NAME] {
+    task::with_thread(|thread| thread.name).unwrap_or_else(first_name)
+}
+
 syscall! {
-    /// set_tid_address(2): the address would be cleared for others when the thread ends; there
-    /// are none.
+    /// set_tid_address(2): what is cleared, and who waits for it is woken, when the thread ends.
     pub fn set_tid_address[__NR_set_tid_address](address: UserPtr) -> usize {
-        let _ = address;
-        PID as usize
+        task::with_thread(|thread| {
+            thread.clear_tid = address.0;
+            thread.tid() as usize
+        })
     }
 }
 
 syscall! {
-    /// set_robust_list(2): the list would be walked for others when the thread ends; there are
-    /// none.
+    /// set_robust_list(2)
     pub fn set_robust_list[__NR_set_robust_list](head: UserPtr, len: usize) -> Result<()> {
-        let _ = head;
-        if len == 24 { Ok(()) } else { Err(Errno::EINVAL) }
+        if len != ROBUST_LIST {
+            return Err(Errno::EINVAL);
+        }
+        task::with_thread(|thread| thread.robust_list = head.0);
+        Ok(())
     }
 }
 
 syscall! {
-    /// rseq(2): restartable sequences. The thread runs on processor 0 and nothing takes it off,
-    /// so telling so once is all there is to do.
+    /// get_robust_list(2)
+    pub fn get_robust_list[__NR_get_robust_list](
+        tid: i32,
+        head: UserPtr,
+        len: UserPtr,
+    ) -> Result<()> {
+        let tid = if tid == 0 { task::tid() } else { tid };
+        let list = task::with_thread_of(tid, |thread| thread.robust_list)?;
+        len.copy_out(&ROBUST_LIST.to_ne_bytes())?;
+        head.copy_out(&list.to_ne_bytes())
+    }
+}
+
+syscall! {
+    /// rseq(2): restartable sequences. Threads run on processor 0 and are never taken off it within
+    /// a sequence, so telling so once is all there is to do.
     pub fn rseq[__NR_rseq](area: UserPtr, len: u32, flags: u32, signature: u32) -> Result<()> {
-        let mut registered = RSEQ.lock();
-        match (*registered, flags) {
-            (Some(old), RSEQ_FLAG_UNREGISTER) if old == (area, signature) && len == RSEQ_LEN => {
-                *registered = None;
-                Ok(())
+        let registered = task::with_thread(|thread| thread.rseq);
+        let new = match (registered, flags) {
+            (Some(old), RSEQ_FLAG_UNREGISTER)
+                if old == (area.0, signature) && len == RSEQ_LEN =>
+            {
+                None
             }
-            (Some((old, sig)), 0) if old == area && len == RSEQ_LEN => {
-                Err(if sig == signature { Errno::EBUSY } else { Errno::EPERM })
+            (Some((old, sig)), 0) if old == area.0 && len == RSEQ_LEN => {
+                return Err(if sig == signature { Errno::EBUSY } else { Errno::EPERM });
             }
             (None, 0) if len == RSEQ_LEN && area.0.is_multiple_of(RSEQ_LEN as usize) => {
                 area.copy_out(&[0; 8])?; // cpu_id_start and cpu_id
-                *registered = Some((area, signature));
-                Ok(())
+                Some((area.0, signature))
             }
-            _ => Err(Errno::EINVAL),
-        }
+            _ => return Err(Errno::EINVAL),
+        };
+        task::with_thread(|thread| thread.rseq = new);
+        Ok(())
     }
 }
 
@@ -75,8 +94,7 @@ syscall! {
     pub fn prctl[__NR_prctl](option: u32, argument: usize) -> Result<usize> {
         match option {
             PR_GET_NAME => {
-                let name = THREAD_NAME.lock().unwrap_or_else(first_name);
-                UserPtr(argument).copy_out(&name)?;
+                UserPtr(argument).copy_out(&name())?;
                 Ok(0)
             }
             PR_SET_NAME => {
@@ -87,46 +105,12 @@ syscall! {
                         break;
                     }
                 }
-                *THREAD_NAME.lock() = Some(name);
+                task::with_thread(|thread| thread.name = Some(name));
                 Ok(0)
             }
             PR_GET_DUMPABLE => Ok(0),
             _ => Err(Errno::EINVAL),
         }
-    }
-}
-
-syscall! {
-    /// sched_yield(2): to nobody.
-    pub fn sched_yield[__NR_sched_yield]() -> () {}
-}
-
-syscall! {
-    /// sched_getaffinity(2): processor 0.
-    pub fn sched_getaffinity[__NR_sched_getaffinity](
-        pid: i32,
-        len: u32,
-        to: UserPtr,
-    ) -> Result<usize> {
-        const WORD: u32 = size_of::<usize>() as u32;
-        if len < WORD || !len.is_multiple_of(WORD) {
-            return Err(Errno::EINVAL);
-        }
-        if !is_self(pid) {
-            return Err(Errno::ESRCH);
-        }
-        to.copy_out(&1usize.to_ne_bytes())?;
-        Ok(WORD as usize)
-    }
-}
-
-syscall! {
-    /// getcpu(2): processor 0 of node 0.
-    pub fn getcpu[__NR_getcpu](cpu: UserPtr, node: UserPtr) -> Result<()> {
-        for to in [cpu, node].into_iter().filter(|to| !to.is_null()) {
-            to.copy_out(&0u32.to_ne_bytes())?;
-        }
-        Ok(())
     }
 }
 

@@ -36,26 +36,29 @@ pub struct Area {
     pub prot: Prot,
     /// Where its contents come from.
     pub origin: Origin,
+    /// Whose it is.
+    pub owner: u32,
 }
 
 impl Area {
     /// Whether `next` is the same thing going on.
     fn is_continued_by(&self, next: &Self) -> bool {
         self.end == next.start
-            && self.prot == next.prot
+            && (self.prot, self.owner) == (next.prot, next.owner)
             && self.origin.after(self.end - self.start) == next.origin
     }
 
     /// Cuts it in two: what is from `at` on.
     fn split_off(&mut self, at: usize) -> Self {
         let origin = self.origin.after(at - self.start);
-        let rest = Self { start: at, end: self.end, prot: self.prot, origin };
+        let rest = Self { start: at, origin, ..*self };
         self.end = at;
         rest
     }
 }
 
-/// All areas, by ascending address. They do not overlap. A sorted vector rather than a tree: it
+/// All areas of all owners, by ascending address. They do not overlap. To an owner the areas of
+/// others are neither free nor mapped: it can do nothing to them. A sorted vector rather than a tree: it
 /// is small code, and programs have tens of areas, rarely thousands.
 pub struct Areas(Vec<Area>);
 
@@ -95,15 +98,26 @@ impl Areas {
         self.0.get(self.after(addr)).filter(|area| area.start <= addr)
     }
 
+    /// The area of `owner` at `addr`.
+    pub fn own(&self, owner: u32, addr: usize) -> Option<&Area> {
+        self.at(addr).filter(|area| area.owner == owner)
+    }
+
+    /// Whether an area in `start..end` is not `owner`'s.
+    pub fn meets_other(&self, owner: u32, start: usize, end: usize) -> bool {
+        let mut there = self.0[self.after(start)..].iter().take_while(|area| area.start < end);
+        there.any(|area| area.owner != owner)
+    }
+
     /// All of them, from low to high addresses.
     pub fn iter(&self) -> impl Iterator<Item = &Area> {
         self.0.iter()
     }
 
-    pub fn covers(&self, start: usize, end: usize) -> bool {
+    pub fn covers(&self, owner: u32, start: usize, end: usize) -> bool {
         let mut at = start;
         while at < end {
-            match self.at(at) {
+            match self.own(owner, at) {
                 Some(area) => at = area.end,
                 None => return false,
             }
@@ -120,17 +134,19 @@ impl Areas {
         Ok(())
     }
 
-    pub fn remove(&mut self, start: usize, end: usize) -> Result<()> {
+    /// Removes what `owner` has there: the areas, which the caller drops when nothing is locked, as
+    /// they may be the last to keep a file.
+    #[must_use = "dropping an area may call a file system"]
+    pub fn remove(&mut self, owner: u32, start: usize, end: usize) -> Result<Vec<Area>> {
         let inside = self.cut(start, end)?;
-        for area in &self.0[inside.clone()] {
+        for area in self.0[inside.clone()].iter().filter(|area| area.owner == owner) {
             unmap(area.start, area.end - area.start)?;
         }
-        self.0.drain(inside);
-        Ok(())
+        Ok(self.0.extract_if(inside, |area| area.owner == owner).collect())
     }
 
-    pub fn protect(&mut self, start: usize, end: usize, prot: Prot) -> Result<()> {
-        if !self.covers(start, end) {
+    pub fn protect(&mut self, owner: u32, start: usize, end: usize, prot: Prot) -> Result<()> {
+        if !self.covers(owner, start, end) {
             return Err(Errno::ENOMEM);
         }
         let inside = self.cut(start, end)?;
@@ -147,8 +163,8 @@ impl Areas {
     }
 
     /// Drops the contents: they are again what they were at first.
-    pub fn discard(&mut self, start: usize, end: usize) -> Result<()> {
-        if !self.covers(start, end) {
+    pub fn discard(&mut self, owner: u32, start: usize, end: usize) -> Result<()> {
+        if !self.covers(owner, start, end) {
             return Err(Errno::ENOMEM);
         }
         unmap(start, end - start).map_err(Into::into)

@@ -4,7 +4,8 @@ use crate::areas::{Area, Areas, Origin};
 use crate::round_up;
 use unilith_posix_api::Prot;
 
-/// The heap, if a program has been loaded.
+/// The heap of one owner, if a program has been loaded for it.
+#[derive(Clone, Copy)]
 pub struct Heap {
     start: usize,
     /// Its end, to the byte; pages are mapped up to the next page.
@@ -20,17 +21,17 @@ impl Heap {
         *self = Self { start: at, end: at };
     }
 
-    pub fn resize(&mut self, areas: &mut Areas, end: usize) -> usize {
-        if self.start != 0 && end >= self.start && self.try_resize(areas, end).is_some() {
+    pub fn resize(&mut self, areas: &mut Areas, owner: u32, end: usize) -> usize {
+        if self.start != 0 && end >= self.start && self.try_resize(areas, owner, end).is_some() {
             self.end = end;
         }
         self.end
     }
 
-    fn try_resize(&mut self, areas: &mut Areas, end: usize) -> Option<()> {
+    fn try_resize(&mut self, areas: &mut Areas, owner: u32, end: usize) -> Option<()> {
         let (old, new) = (round_up(self.end).ok()?, round_up(end).ok()?);
         if new < old {
-            return areas.remove(new, old).ok();
+            return areas.remove(owner, new, old).ok().map(drop);
         }
         if new > old {
             if new > unilith_posix_api::range().end || !areas.is_free(old, new) {
@@ -38,7 +39,7 @@ impl Heap {
             }
             crate::check_promise(new - old, Prot::RW).ok()?;
             let (prot, origin) = (Prot::RW, Origin::Anonymous);
-            return areas.insert(Area { start: old, end: new, prot, origin }).ok();
+            return areas.insert(Area { start: old, end: new, prot, origin, owner }).ok();
         }
         Some(())
     }

@@ -7,6 +7,9 @@
 //! An area is a promise: pages come on the first touch ([`fault`]), as zeros or from a file. So
 //! allocators that reserve much and use little stay cheap, and of a program's file only what runs
 //! is copied.
+//!
+//! All processes live in this one address space. Every area has an owner, the memory
+//! ([`own_memory`]) of the thread that mapped it; to others it is neither free nor mapped.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -23,9 +26,11 @@ pub use fault::{fault, populate};
 pub use object::{Mapping, Object};
 pub use procfs::{PROCFS, Sizes, sizes};
 
+use alloc::vec::Vec;
 use areas::Areas;
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_api::Prot;
+use unilith_posix_task::own_memory;
 use unilith_sync::Lock;
 
 /// Bytes in a page.
@@ -46,20 +51,32 @@ pub enum Place {
 
 struct Space {
     areas: Areas,
-    heap: heap::Heap,
+    /// By owner.
+    heaps: Vec<(u32, heap::Heap)>,
     /// New areas are put below; the stack is above. 0: not set yet.
     top: usize,
 }
 
 impl Space {
+    /// The heap of `owner`.
+    fn heap(&mut self, owner: u32) -> &mut heap::Heap {
+        let known = self.heaps.iter().position(|(known, _)| *known == owner);
+        let index = known.unwrap_or_else(|| {
+            // The first thing that is asked of a new owner.
+            unilith_posix_task::on_memory_end(release);
+            self.heaps.push((owner, heap::Heap::new()));
+            self.heaps.len() - 1
+        });
+        &mut self.heaps[index].1
+    }
+
     /// The end of where new areas may be, unless somebody asks for an address above.
     fn top(&self) -> usize {
         if self.top == 0 { unilith_posix_api::range().end } else { self.top }
     }
 }
 
-static SPACE: Lock<Space> =
-    Lock::new(Space { areas: Areas::new(), heap: heap::Heap::new(), top: 0 });
+static SPACE: Lock<Space> = Lock::new(Space { areas: Areas::new(), heaps: Vec::new(), top: 0 });
 
 /// `len` in whole pages; ENOMEM if there is no such number.
 pub fn round_up(len: usize) -> Result<usize> {
@@ -82,6 +99,8 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
     }
     let len = round_up(len)?;
     let range = unilith_posix_api::range();
+    let owner = own_memory();
+    let mut removed = Vec::new();
     let mut space = SPACE.lock();
     let top = space.top();
     let free = |space: &Space, top| space.areas.find_free(range.start..top, len);
@@ -109,13 +128,25 @@ pub fn map(place: Place, len: usize, prot: Prot, origin: Origin) -> Result<usize
                 if let Place::Exactly(_) = place {
                     return Err(Errno::EEXIST);
                 }
-                space.areas.remove(addr, end)?;
+                if space.areas.meets_other(owner, addr, end) {
+                    return Err(Errno::ENOMEM);
+                }
+                removed = space.areas.remove(owner, addr, end)?;
             }
             addr
         }
     };
-    space.areas.insert(Area { start: addr, end: addr + len, prot, origin })?;
+    space.areas.insert(Area { start: addr, end: addr + len, prot, origin, owner })?;
+    drop(space);
+    drop(removed);
     Ok(addr)
+}
+
+/// Where `len` bytes (rounded up to pages) are free now. ENOMEM if there is no room.
+pub fn find_room(len: usize) -> Result<usize> {
+    let (len, start) = (round_up(len)?, unilith_posix_api::range().start);
+    let space = SPACE.lock();
+    space.areas.find_free(start..space.top(), len).ok_or(Errno::ENOMEM)
 }
 
 /// Unmaps everything in `addr..addr + len`.
@@ -124,7 +155,10 @@ pub fn unmap(addr: usize, len: usize) -> Result<()> {
     if len == 0 || end > unilith_posix_api::range().end {
         return Err(Errno::EINVAL);
     }
-    SPACE.lock().areas.remove(addr, end)
+    let owner = own_memory();
+    let removed = SPACE.lock().areas.remove(owner, addr, end)?;
+    drop(removed);
+    Ok(())
 }
 
 /// Changes what may be done with `addr..addr + len`. ENOMEM if there is a hole in it.
@@ -134,37 +168,43 @@ pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<()> {
     if len == 0 {
         return Ok(());
     }
-    SPACE.lock().areas.protect(addr, end, prot)
+    let owner = own_memory();
+    SPACE.lock().areas.protect(owner, addr, end, prot)
 }
 
 /// Makes the contents of `addr..addr + len` what they were at first (MADV_DONTNEED). ENOMEM if
 /// there is a hole.
 pub fn discard(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
-    SPACE.lock().areas.discard(addr, end)
+    let owner = own_memory();
+    SPACE.lock().areas.discard(owner, addr, end)
 }
 
 /// Checks that all of `addr..addr + len` is mapped. ENOMEM if not.
 pub fn check_mapped(addr: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
-    if SPACE.lock().areas.covers(addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
+    let owner = own_memory();
+    if SPACE.lock().areas.covers(owner, addr, end) { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
 /// The area at `addr`.
 pub fn area(addr: usize) -> Option<Area> {
-    SPACE.lock().areas.at(addr).cloned()
+    let owner = own_memory();
+    SPACE.lock().areas.own(owner, addr).cloned()
 }
 
-/// Calls `visit` for every area, from low to high addresses. It must not come back here.
+/// Calls `visit` for every area of the current process, from low to high addresses. It must not come back here.
 pub fn for_each(visit: &mut dyn FnMut(&Area)) {
-    SPACE.lock().areas.iter().for_each(visit);
+    let owner = own_memory();
+    SPACE.lock().areas.iter().filter(|area| area.owner == owner).for_each(visit);
 }
 
 /// Makes the area that ends at `addr + old` longer in place, if there is room. One that is below
 /// the stack stays below what is kept for it.
 pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
+    let owner = own_memory();
     let mut space = SPACE.lock();
-    let area = space.areas.at(addr).cloned().ok_or(Errno::EFAULT)?;
+    let area = space.areas.own(owner, addr).cloned().ok_or(Errno::EFAULT)?;
     let (old_end, end) = (checked(addr, old)?, checked(addr, new)?);
     let limit = if addr < space.top() { space.top() } else { unilith_posix_api::range().end };
     if end > limit || !space.areas.is_free(old_end, end) {
@@ -172,7 +212,7 @@ pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
     }
     check_promise(end.saturating_sub(old_end), area.prot)?;
     let origin = area.origin.after(old_end - area.start);
-    space.areas.insert(Area { start: old_end, end, prot: area.prot, origin })
+    space.areas.insert(Area { start: old_end, end, prot: area.prot, origin, owner })
 }
 
 /// Moves `addr..addr + len`, a part of one area, with its pages to `to..to + len`, which the caller
@@ -180,7 +220,10 @@ pub fn extend(addr: usize, old: usize, new: usize) -> Result<()> {
 pub fn relocate(addr: usize, to: usize, len: usize) -> Result<()> {
     let end = checked(addr, len)?;
     unilith_posix_api::relocate(addr, to, len)?;
-    SPACE.lock().areas.remove(addr, end)
+    let owner = own_memory();
+    let removed = SPACE.lock().areas.remove(owner, addr, end)?;
+    drop(removed);
+    Ok(())
 }
 
 /// Has new areas put below `top`: what is above is the stack's.
@@ -190,16 +233,31 @@ pub fn set_top(top: usize) {
 
 /// Starts the heap (brk) at the first page from `addr` on.
 pub fn set_heap(addr: usize) -> Result<()> {
-    let start = round_up(addr)?;
-    SPACE.lock().heap.start(start);
+    let (owner, start) = (own_memory(), round_up(addr)?);
+    SPACE.lock().heap(owner).start(start);
     Ok(())
 }
 
 /// Moves the end of the heap; where it is afterwards. What is impossible changes nothing.
 pub fn heap(end: usize) -> usize {
+    let owner = own_memory();
     let mut space = SPACE.lock();
-    let Space { areas, heap, .. } = &mut *space;
-    heap.resize(areas, end)
+    let mut heap = *space.heap(owner);
+    let end = heap.resize(&mut space.areas, owner, end);
+    *space.heap(owner) = heap;
+    end
+}
+
+/// Frees everything that `memory` owns, which no thread has any more.
+fn release(memory: u32) {
+    let range = unilith_posix_api::range();
+    let removed = {
+        let mut space = SPACE.lock();
+        space.heaps.retain(|(owner, _)| *owner != memory);
+        // Only too little memory to cut areas in two can stop it, and here none is cut.
+        space.areas.remove(memory, range.start, range.end)
+    };
+    drop(removed);
 }
 
 /// Linux's heuristic: a single promise of more than all memory that is free will not be kept.

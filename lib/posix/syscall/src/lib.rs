@@ -13,7 +13,7 @@ mod names;
 #[cfg(feature = "trace")]
 mod trace;
 
-pub use missing::{report, report_at_exit};
+pub use missing::{missing, report, report_at_exit};
 pub use unilith_posix_abi::{Entry, SyscallArgs};
 
 /// Numbers from here on are in no table (Linux 6.17 ends at 469).

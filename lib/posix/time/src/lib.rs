@@ -1,7 +1,7 @@
 //! Clocks and sleeping.
 //!
-//! All clocks count nanoseconds. There is one thread, which never gives the processor away: so
-//! the time that it has used is the time since boot, and sleeping is watching the clock.
+//! All clocks count nanoseconds. What a thread has used of the processor is not counted: to the
+//! clocks of processes and threads it is the time since boot.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ use unilith_posix_abi::raw::general::{
     CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME, timespec, timeval,
 };
 use unilith_posix_abi::{Entry, Errno, Result, UserPtr, encode, syscall};
+use unilith_posix_task::wait;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -43,12 +44,14 @@ fn write_timespec(ns: u64, to: UserPtr) -> Result<()> {
     to.copy_out(&encode!(timespec { tv_sec: ns / SECOND, tv_nsec: ns % SECOND }))
 }
 
-/// Waits until `clock` shows `end`.
-fn sleep_until(clock: u32, end: u64) -> Result<()> {
-    while now(clock)? < end {
-        core::hint::spin_loop();
+/// Waits for `ns` nanoseconds; if a signal ends that, says at `rest` how many are left.
+fn sleep(ns: u64, rest: UserPtr) -> Result<()> {
+    let end = unilith_platform::monotonic_ns().saturating_add(ns);
+    let slept = wait(&[], end, || None::<()>);
+    if slept.is_err() && !rest.is_null() {
+        write_timespec(end.saturating_sub(unilith_platform::monotonic_ns()), rest)?;
     }
-    Ok(())
+    slept.map(|_| ())
 }
 
 syscall! {
@@ -94,11 +97,9 @@ syscall! {
 }
 
 syscall! {
-    /// nanosleep(2): nothing interrupts it, so there is never a rest.
+    /// nanosleep(2)
     pub fn nanosleep[__NR_nanosleep](duration: UserPtr, rest: UserPtr) -> Result<()> {
-        let _ = rest;
-        let duration = duration.read_timespec()?;
-        sleep_until(CLOCK_MONOTONIC, now(CLOCK_MONOTONIC)?.saturating_add(duration))
+        sleep(duration.read_timespec()?, rest)
     }
 }
 
@@ -110,13 +111,15 @@ syscall! {
         time: UserPtr,
         rest: UserPtr,
     ) -> Result<()> {
-        let _ = rest;
         if clock == CLOCK_THREAD_CPUTIME_ID {
             return Err(Errno::EINVAL);
         }
         let start = now(clock)?;
         let time = time.read_timespec()?;
         let absolute = flags & TIMER_ABSTIME != 0;
-        sleep_until(clock, if absolute { time } else { start.saturating_add(time) })
+        match absolute {
+            true => sleep(time.saturating_sub(start), UserPtr::NULL),
+            false => sleep(time, rest),
+        }
     }
 }

@@ -4,6 +4,9 @@
 //! the libraries' own state is the process's, so each test file uses one test, or a lock.
 #![allow(dead_code)]
 
+#[path = "../../../task/tests/fake/mod.rs"]
+pub mod scheduler;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,7 +15,6 @@ use unilith_platform::{Event, Platform, Region, Stream};
 use unilith_posix_api::{
     Access, Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace,
 };
-use unilith_sched_api::ThreadId;
 
 pub const PAGE: usize = 4096;
 /// Small, so that its ends are near.
@@ -35,8 +37,7 @@ impl Platform for Fake {
         len
     }
     fn monotonic_ns() -> u64 {
-        static NOW: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        NOW.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed)
+        scheduler::NOW.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed)
     }
     fn realtime_ns() -> u64 {
         1_700_000_000_123_456_789
@@ -61,7 +62,9 @@ impl Platform for Fake {
     }
     fn event(_: Event<'_>) {}
     fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
+    fn idle(until: u64) {
+        scheduler::idle(until);
+    }
 
     fn exit(status: u8) -> ! {
         panic!("exit {status}")
@@ -69,24 +72,10 @@ impl Platform for Fake {
 }
 
 unilith_platform::bind!(Fake);
-
-/// One thread, which waits by asking again.
-impl unilith_sched_api::Scheduler for Fake {
-    fn spawn(_: unilith_sched_api::Entry) -> Result<ThreadId, unilith_sched_api::SpawnError> {
-        Err(unilith_sched_api::SpawnError::Unsupported)
-    }
-    fn current() -> ThreadId {
-        ThreadId(1)
-    }
-    fn yield_now() {}
-    fn exit_thread() -> ! {
-        panic!("exit of a thread")
-    }
-    fn block(_: u64) {}
-    fn wake(_: ThreadId) {}
-}
-
-unilith_sched_api::bind!(Fake, [unilith_posix_fd::POLLER]);
+unilith_sched_api::bind!(
+    scheduler::Baton,
+    [unilith_posix_fd::POLLER, unilith_posix_process::POLLER]
+);
 
 struct NoPages;
 
@@ -110,6 +99,8 @@ const MOST: usize = 16 * 1024;
 static MEMORY: Mutex<Pages> = Mutex::new(BTreeMap::new());
 
 thread_local! {
+    /// The registers of the thread's system call.
+    pub static REGISTERS: RefCell<Registers> = RefCell::new(Registers::default());
     /// Where the program was started, and with which stack.
     pub static STARTED: RefCell<Option<(usize, usize)>> = const { RefCell::new(None) };
 }
@@ -209,8 +200,8 @@ impl UserSpace for User {
     fn is_mapped(addr: usize) -> bool {
         MEMORY.lock().expect("not poisoned").contains_key(&addr)
     }
-    fn resident(_: usize, _: usize) -> usize {
-        0
+    fn resident(addr: usize, len: usize) -> usize {
+        MEMORY.lock().expect("not poisoned").range(addr..addr + len).count()
     }
     fn copy_in(from: usize, into: &mut [u8]) -> Result<(), Fault> {
         touch(from, into.len(), Access::Read);
@@ -244,9 +235,11 @@ impl UserSpace for User {
         panic!("started")
     }
     fn registers() -> Registers {
-        Registers::default()
+        REGISTERS.with_borrow(Clone::clone)
     }
-    fn set_registers(_: &Registers) {}
+    fn set_registers(registers: &Registers) {
+        REGISTERS.set(registers.clone());
+    }
     fn vectors_len() -> usize {
         0
     }

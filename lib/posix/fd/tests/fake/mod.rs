@@ -88,6 +88,9 @@ pub fn machine(test: impl FnOnce()) {
     let _only = lock(&MACHINE);
     {
         let _processor = Processor::take();
+        // As servers do: what is written to nobody is an error (SIG_IGN for SIGPIPE).
+        let ignore = unilith_posix_task::Action { handler: 1, ..Default::default() };
+        unilith_posix_task::set_action(13, Some(ignore)).expect("a signal");
         test();
     }
     let patience = Instant::now();
