@@ -31,7 +31,7 @@ pub use console::POLLER;
 pub use description::Description;
 pub use events::Events;
 pub use file::File;
-pub use mask::with_mask;
+pub use mask::{read_mask, with_mask};
 pub use nameless::{nameless, new_inode};
 pub use ring::Ring;
 pub use transfer::{MAX_COUNT, partial};
