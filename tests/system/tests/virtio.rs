@@ -65,6 +65,7 @@ fn run_configured(
         initrd: None,
         command_line: "unilith.framed".to_owned(),
         timeout: Some(Duration::from_secs(60)),
+        devices: Default::default(),
         extra: words.map(|word| OsString::from(word.replace("BUS", bus))).collect(),
     };
     let (out, err) = (Buffer::default(), Buffer::default());
@@ -196,6 +197,7 @@ fn udp_is_served_without_a_stack() {
             initrd: None,
             command_line: String::new(),
             timeout: None,
+            devices: Default::default(),
             extra: devices.split(' ').map(OsString::from).collect(),
         };
         let line = launch.command();

@@ -46,6 +46,7 @@ fn run(machine: Machine, directory: &Path, word: &str) -> (Option<i32>, String, 
         initrd: None,
         command_line: format!("unilith.framed 9p.mount={word}"),
         timeout: Some(Duration::from_secs(60)),
+        devices: Default::default(),
         extra: options.split_whitespace().map(OsString::from).collect(),
     };
     let (out, err) = (Buffer::default(), Buffer::default());
