@@ -1,7 +1,7 @@
-//! epoll, eventfd and timerfd: waiting for many files, for events and for timers.
+//! epoll, eventfd, timerfd and signalfd: waiting for many files, for events, timers and signals.
 //!
-//! All three are files of `unilith-posix-fd` with a queue, so they can be waited for like any
-//! other, also by each other. signalfd is not here: no signal is delivered yet (ENOSYS).
+//! All are files of `unilith-posix-fd` with a queue, so they can be waited for like any other,
+//! also by each other.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod epoll;
 mod eventfd;
+mod signalfd;
 mod timerfd;
 
 pub use timerfd::POLLER;
@@ -17,6 +18,7 @@ pub use timerfd::POLLER;
 pub mod calls {
     pub use crate::epoll::calls::*;
     pub use crate::eventfd::*;
+    pub use crate::signalfd::*;
     pub use crate::timerfd::*;
 }
 
@@ -36,6 +38,9 @@ pub const SYSCALLS: &[Entry] = &[
     #[cfg(target_arch = "x86_64")]
     eventfd::eventfd::ENTRY,
     eventfd::eventfd2::ENTRY,
+    #[cfg(target_arch = "x86_64")]
+    signalfd::signalfd::ENTRY,
+    signalfd::signalfd4::ENTRY,
     timerfd::timerfd_create::ENTRY,
     timerfd::timerfd_settime::ENTRY,
     timerfd::timerfd_gettime::ENTRY,

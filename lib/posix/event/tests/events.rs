@@ -1,6 +1,6 @@
 //! eventfd(2) and timerfd_create(2) against their manual pages.
 
-use fake::{BAD, USER, call_in, machine, pause, peek, poke, thread, timed};
+use fake::{BAD, USER, call_in, machine, pause, peek, peek_i32, poke, thread, timed};
 use unilith_posix_abi::Errno;
 use unilith_posix_abi::raw::general as nr;
 
@@ -124,5 +124,50 @@ fn a_timerfd_expires() {
         assert_eq!(call(nr::__NR_write, [fd, PAD, 8]), Err(Errno::EINVAL));
         close(&[fd, e]);
         assert_eq!((unilith_posix_event::POLLER.arm)(), u64::MAX);
+    });
+}
+
+#[test]
+fn a_signalfd_reads_what_is_blocked() {
+    use unilith_posix_task::{Info, pid, send_process, set_blocked};
+    machine(|| {
+        let (usr1, term) = (nr::SIGUSR1, nr::SIGTERM);
+        let bits = 1u64 << (usr1 - 1) | 1 << (term - 1);
+        set_blocked(bits);
+        let mask = poke(PAD, &bits.to_ne_bytes());
+        let new = -1i32 as usize;
+        let fd = call(nr::__NR_signalfd4, [new, mask, 8, NONBLOCK]).expect("room");
+        assert_eq!((ready(fd), call(nr::__NR_read, [fd, PAD, 128])), (0, Err(Errno::EAGAIN)));
+        send_process(pid(), Info::user(usr1, 0, 77), false).expect("it is there");
+        assert_eq!(ready(fd), nr::POLLIN as u16);
+        assert_eq!(call(nr::__NR_read, [fd, PAD, 127]), Err(Errno::EINVAL));
+        assert_eq!(call(nr::__NR_read, [fd, PAD, 1000]), Ok(128));
+        assert_eq!(
+            (peek(PAD, 4), peek(PAD + 12, 4)),
+            (vec![usr1 as u8, 0, 0, 0], vec![77, 0, 0, 0])
+        );
+        // Waiting for one.
+        call(nr::__NR_fcntl, [fd, nr::F_SETFL as usize, 0]).expect("open");
+        let process = pid();
+        thread(move || {
+            pause(20);
+            send_process(process, Info::user(term, 0, 78), false).expect("it is there");
+        });
+        let (ms, got) = timed(|| call(nr::__NR_read, [fd, PAD, 128]));
+        assert!(got == Ok(128) && ms >= 15, "{ms}");
+        assert_eq!(peek_i32(PAD), term as i32);
+        // Another mask; mistakes.
+        poke(PAD, &0u64.to_ne_bytes());
+        assert_eq!(call(nr::__NR_signalfd4, [fd, PAD, 8, 0]), Ok(fd));
+        send_process(pid(), Info::user(usr1, 0, 77), false).expect("it is there");
+        assert_eq!(ready(fd), 0);
+        assert_eq!(call(nr::__NR_signalfd4, [new, PAD, 4, 0]), Err(Errno::EINVAL));
+        assert_eq!(call(nr::__NR_signalfd4, [1, PAD, 8, 0]), Err(Errno::EINVAL));
+        for bad in BAD {
+            assert_eq!(call(nr::__NR_signalfd4, [new, bad, 8, 0]), Err(Errno::EFAULT));
+        }
+        unilith_posix_task::take_signal(bits).expect("it is still there");
+        set_blocked(0);
+        close(&[fd]);
     });
 }

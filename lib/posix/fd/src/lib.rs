@@ -31,11 +31,11 @@ pub use console::POLLER;
 pub use description::Description;
 pub use events::Events;
 pub use file::File;
-pub use mask::with_mask;
+pub use mask::{read_mask, with_mask};
 pub use nameless::{nameless, new_inode};
 pub use ring::Ring;
 pub use transfer::{MAX_COUNT, partial};
-pub use waiting::{Direction, deadline, wait_for};
+pub use waiting::{Direction, deadline, give_way, wait_for};
 
 /// The calls themselves.
 pub mod calls {

@@ -5,7 +5,7 @@
 //! closes their descriptors.
 
 use crate::mask::with_mask;
-use crate::waiting::deadline;
+use crate::waiting::{deadline, give_way};
 use crate::{Description, Events, table};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -22,12 +22,14 @@ fn wait<'a>(
     mut ask: impl FnMut() -> usize,
 ) -> Result<usize> {
     let mut look = || Some(ask()).filter(|&found| found > 0);
+    give_way();
     // Most calls need not wait, and some must not: they need no list of queues.
     if let Some(found) = look() {
         return Ok(found);
     }
     if end == 0 {
-        return Ok(0);
+        unilith_sched_api::yield_now();
+        return Ok(look().unwrap_or(0));
     }
     let queues: Vec<&WaitQueue> = files.filter_map(|open| open.file().queue()).collect();
     Ok(unilith_posix_task::wait(&queues, end, look)?.unwrap_or(0))

@@ -13,7 +13,9 @@ use unilith_posix_task::WaitQueue;
 mod fake;
 
 mod binding {
-    unilith_sched_api::bind!(crate::fake::Fake, [unilith_posix_fd::POLLER]);
+    use unilith_sched_api::Poller;
+    const COUNTING: Poller = Poller { run: crate::count, arm: || u64::MAX };
+    unilith_sched_api::bind!(crate::fake::Fake, [unilith_posix_fd::POLLER, COUNTING]);
 }
 
 const PAD: usize = USER.start;
@@ -262,5 +264,33 @@ fn numbers_are_the_lowest_free_ones() {
         assert_eq!(call(nr::__NR_dup, [1]), Ok(fds[19] + 1));
         assert_eq!(call(nr::__NR_fcntl, [1, nr::F_SETOWN as usize, 1]), Err(Errno::EINVAL));
         call(nr::__NR_close_range, [fds[0], fds[19] + 1, 0]).expect("fine");
+    });
+}
+
+static POLLED: AtomicUsize = AtomicUsize::new(0);
+
+fn count() {
+    POLLED.fetch_add(1, SeqCst);
+}
+
+#[test]
+fn who_never_waits_lets_devices_have_their_turn() {
+    machine(|| {
+        let (_, fd) = wire(nr::O_NONBLOCK);
+        POLLED.store(0, SeqCst);
+        for round in 1..=3 {
+            assert_eq!(call(nr::__NR_poll, [PAD, 0, 0]), Ok(0));
+            assert!(POLLED.load(SeqCst) >= round);
+        }
+        POLLED.store(0, SeqCst);
+        let (_, ()) = timed(|| {
+            let start = std::time::Instant::now();
+            while start.elapsed().as_millis() < 5 {
+                assert_eq!(call(nr::__NR_read, [fd, PAD, 1]), Err(Errno::EAGAIN));
+            }
+        });
+        let polled = POLLED.load(SeqCst);
+        assert!((5..=101).contains(&polled), "{polled} times in 5 ms");
+        call(nr::__NR_close, [fd]).expect("open");
     });
 }

@@ -22,9 +22,9 @@ fn aligned(len: usize) -> usize {
     len.next_multiple_of(size_of::<usize>())
 }
 
-/// The credentials that a process has: there is one user.
-pub fn credentials() -> [u8; size_of::<ucred>()] {
-    encode!(ucred { pid: 1u32, uid: 0u32, gid: 0u32 })
+/// The credentials of a process: there is one user.
+pub fn credentials(pid: i32) -> [u8; size_of::<ucred>()] {
+    encode!(ucred { pid: pid as u32, uid: 0u32, gid: 0u32 })
 }
 
 /// Reads the control messages of a message to send: the open files in them. EINVAL if they are
@@ -116,8 +116,8 @@ impl Writer {
         })
     }
 
-    /// Tells the sender's credentials.
-    pub fn put_credentials(&mut self) -> Result<()> {
-        self.put(SCM_CREDENTIALS, &credentials())
+    /// Tells the credentials of the sender, `pid`.
+    pub fn put_credentials(&mut self, pid: i32) -> Result<()> {
+        self.put(SCM_CREDENTIALS, &credentials(pid))
     }
 }

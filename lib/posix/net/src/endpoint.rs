@@ -97,6 +97,11 @@ pub trait Endpoint: Send + Sync {
     /// The address of what it is connected to. ENOTCONN.
     fn peer(&self) -> Result<Address>;
 
+    /// The process that connected, or listened, at the other end (SO_PEERCRED). ENOTCONN.
+    fn peer_pid(&self) -> Result<i32> {
+        Err(Errno::ENOTCONN)
+    }
+
     /// What can be done now.
     fn ready(&self) -> Events;
 

@@ -15,7 +15,7 @@ use unilith_posix_fd::{
     Description, Direction, Discard, MAX_COUNT, Sink, Source, UserPieces, deadline, partial, table,
     wait_for,
 };
-use unilith_posix_task::{NEVER, broken_pipe};
+use unilith_posix_task::{NEVER, broken_pipe, pid};
 
 /// `<linux/socket.h>`
 const MSG_WAITFORONE: u32 = 0x1_0000;
@@ -235,7 +235,7 @@ impl Header {
         let room = if self.control.is_null() { 0 } else { self.control_len };
         let mut writer = Writer::new(self.control, room);
         if socket.domain == AF_UNIX && socket.options.lock().pass_credentials {
-            writer.put_credentials()?;
+            writer.put_credentials(socket.endpoint.peer_pid().unwrap_or_else(|_| pid()))?;
         }
         writer.put_rights(received.rights, flags & MSG_CMSG_CLOEXEC != 0)?;
         let kept = flags & MSG_CMSG_CLOEXEC;

@@ -229,8 +229,7 @@ impl SocketFile {
             (SOL_SOCKET, SO_RCVTIMEO_OLD | SO_RCVTIMEO_NEW) => time(options.receive_timeout),
             (SOL_SOCKET, SO_SNDTIMEO_OLD | SO_SNDTIMEO_NEW) => time(options.send_timeout),
             (SOL_SOCKET, SO_PEERCRED) if self.domain == AF_UNIX => {
-                self.endpoint.peer()?;
-                Ok(credentials().to_vec())
+                Ok(credentials(self.endpoint.peer_pid()?).to_vec())
             }
             (SOL_TCP, TCP_NODELAY) if self.is_tcp() => flag(options.no_delay),
             (SOL_TCP, TCP_CORK) if self.is_tcp() => flag(options.cork),

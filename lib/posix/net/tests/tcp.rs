@@ -1,7 +1,7 @@
 //! TCP, UDP and options, over a stack in memory.
 
 use common::*;
-use fake::{HOLE, READ_ONLY, machine, pause, peek, poke, thread, timed};
+use fake::{HOLE, READ_ONLY, machine, pause, peek, poke, sends_sigpipe, thread, timed};
 use stack::{BUFFER, SETTINGS, settle};
 use std::sync::atomic::Ordering::SeqCst;
 use unilith_fs_api::{FileType, MemorySource, Metadata, NodeRef};
@@ -63,7 +63,9 @@ fn connections_carry_bytes_both_ways() {
         // The end.
         assert_eq!(call(nr::__NR_shutdown, [client, 1]), Ok(0));
         assert_eq!(receive(server, 10, 0), Ok(vec![]));
-        assert_eq!(send(client, b"x", 0), Err(Errno::EPIPE));
+        let broken = |flags| assert_eq!(send(client, b"x", flags), Err(Errno::EPIPE));
+        assert!(sends_sigpipe(|| broken(0)));
+        assert!(!sends_sigpipe(|| broken(net::MSG_NOSIGNAL as usize)));
         assert_ne!(ready(server) & nr::POLLRDHUP, 0);
         assert_eq!(call(nr::__NR_shutdown, [client, 3]), Err(Errno::EINVAL));
         close(&[client]);

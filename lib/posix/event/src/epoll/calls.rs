@@ -5,7 +5,7 @@ use unilith_posix_abi::raw::general::{
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, epoll_event,
 };
 use unilith_posix_abi::{Errno, Fd, Result, UserPtr, decode, encode, syscall};
-use unilith_posix_fd::{deadline, table, with_mask};
+use unilith_posix_fd::{deadline, give_way, table, with_mask};
 use unilith_posix_task::wait;
 
 /// Bytes in a `struct epoll_event`, which is packed on this architecture.
@@ -77,8 +77,15 @@ fn wait_until(epfd: Fd, events: UserPtr, most: i32, end: u64) -> Result<usize> {
         Ok(0) => None,
         result => Some(result),
     };
+    give_way();
     if end == 0 {
-        return collect(epoll, events, most);
+        return match collect(epoll, events, most) {
+            Ok(0) => {
+                unilith_sched_api::yield_now();
+                collect(epoll, events, most)
+            }
+            result => result,
+        };
     }
     wait(&[&epoll.queue], end, look)?.unwrap_or(Ok(0))
 }

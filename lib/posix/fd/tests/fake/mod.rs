@@ -100,6 +100,18 @@ pub fn machine(test: impl FnOnce()) {
     }
 }
 
+/// Whether `act` has SIGPIPE sent to the thread that does it.
+pub fn sends_sigpipe(act: impl FnOnce()) -> bool {
+    let default = unilith_posix_task::Action::default();
+    let before = unilith_posix_task::set_action(13, Some(default)).expect("a signal");
+    unilith_posix_task::set_blocked(1 << 12);
+    act();
+    let sent = unilith_posix_task::take_signal(1 << 12).is_some();
+    unilith_posix_task::set_blocked(0);
+    unilith_posix_task::set_action(13, Some(before)).expect("a signal");
+    sent
+}
+
 /// Starts a thread of the machine.
 pub fn thread(act: impl FnOnce() + Send + 'static) {
     unilith_sched_api::spawn(Box::new(act)).expect("threads");
@@ -133,6 +145,7 @@ impl Scheduler for Fake {
     }
 
     fn yield_now() {
+        unilith_sched_api::poll();
         release();
         std::thread::yield_now();
         acquire();

@@ -11,12 +11,13 @@ use alloc::vec::Vec;
 use unilith_posix_abi::raw::net::SOCK_STREAM;
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_fd::Events;
-use unilith_posix_task::WaitQueue;
+use unilith_posix_task::{WaitQueue, pid};
 use unilith_sync::Lock;
 
 /// Connections that wait to be accepted.
 pub struct Listener {
     name: Name,
+    pid: i32,
     waiting: Lock<VecDeque<UnixConnection>>,
     backlog: Lock<usize>,
     /// Who waits until there is room for one more.
@@ -45,6 +46,7 @@ struct Link {
     input: Arc<Channel>,
     output: Arc<Channel>,
     peer: Name,
+    peer_pid: i32,
 }
 
 #[derive(Clone)]
@@ -71,7 +73,7 @@ fn channel(kind: u32, reader: &Arc<WaitQueue>) -> Arc<Channel> {
 /// Two sockets that are connected to each other.
 pub fn pair(kind: u32) -> [UnixConnection; 2] {
     let [one, two] = [(); 2].map(|()| UnixConnection::new(kind));
-    one.connect_to(&two, Name::Unnamed, Name::Unnamed);
+    one.connect_to(&two, Name::Unnamed, (Name::Unnamed, pid()));
     [one, two]
 }
 
@@ -91,12 +93,19 @@ impl UnixConnection {
         }
     }
 
-    /// Connects both, which have these names.
-    fn connect_to(&self, other: &Self, own_name: Name, other_name: Name) {
+    /// Connects both: this one has a name and is the current process's, the other has a name and
+    /// a process.
+    fn connect_to(&self, other: &Self, own_name: Name, (other_name, other_pid): (Name, i32)) {
         let (there, back) = (channel(self.kind, &other.queue), channel(self.kind, &self.queue));
-        let link = Link { input: back.clone(), output: there.clone(), peer: other_name };
+        let link = Link {
+            input: back.clone(),
+            output: there.clone(),
+            peer: other_name,
+            peer_pid: other_pid,
+        };
         *self.state.lock() = State::Connected(link);
-        *other.state.lock() = State::Connected(Link { input: there, output: back, peer: own_name });
+        let link = Link { input: there, output: back, peer: own_name, peer_pid: pid() };
+        *other.state.lock() = State::Connected(link);
     }
 
     fn state(&self) -> State {
@@ -140,6 +149,7 @@ impl Endpoint for UnixConnection {
         let Some(binding) = &*binding else { return Err(Errno::EINVAL) };
         let listener = Arc::new(Listener {
             name: binding.name.clone(),
+            pid: pid(),
             waiting: Lock::new(VecDeque::new()),
             backlog: Lock::new(backlog),
             connecting: Lock::new(Vec::new()),
@@ -178,7 +188,7 @@ impl Endpoint for UnixConnection {
             return Err(Errno::EAGAIN);
         }
         let other = Self::inheriting(self.kind, listener.name.clone());
-        self.connect_to(&other, self.name(), listener.name.clone());
+        self.connect_to(&other, self.name(), (listener.name.clone(), listener.pid));
         listener.waiting.lock().push_back(other);
         listener.queue.wake_all();
         Ok(())
@@ -221,6 +231,10 @@ impl Endpoint for UnixConnection {
 
     fn peer(&self) -> Result<Address> {
         Ok(Address::Unix(self.link()?.peer))
+    }
+
+    fn peer_pid(&self) -> Result<i32> {
+        Ok(self.link()?.peer_pid)
     }
 
     fn ready(&self) -> Events {
