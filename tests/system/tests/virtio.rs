@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use unilith_harness::{json, tempdir};
@@ -31,13 +33,28 @@ impl Write for Buffer {
     }
 }
 
+/// A device that has nothing more for a while: who waits for it halts, and is woken only by its
+/// interrupt.
+const SLOW_RANDOM: &str = "-device virtio-rng-BUS,max-bytes=1000,period=20";
 const MODERN: &str = "-global virtio-mmio.force-legacy=false";
 
 /// What the guest says on a machine with these devices, written as for PCI: to standard output,
 /// and to standard error.
 #[track_caller]
 fn run(machine: Machine, memory_kib: u64, options: &[String]) -> (String, String) {
-    let image = json(["build", "tests/guests/virtio", "--json"])["image"].clone();
+    run_configured(&[], machine, memory_kib, options)
+}
+
+/// The same with further options of `unilith build`.
+#[track_caller]
+fn run_configured(
+    build: &[&str],
+    machine: Machine,
+    memory_kib: u64,
+    options: &[String],
+) -> (String, String) {
+    let words = ["build", "tests/guests/virtio", "--json"].iter().chain(build);
+    let image = json(words)["image"].clone();
     // A microvm has its devices in memory.
     let bus = if machine == Machine::Microvm { "device" } else { "pci" };
     let words = options.iter().flat_map(|option| option.split(' '));
@@ -48,6 +65,7 @@ fn run(machine: Machine, memory_kib: u64, options: &[String]) -> (String, String
         initrd: None,
         command_line: "unilith.framed".to_owned(),
         timeout: Some(Duration::from_secs(60)),
+        devices: Default::default(),
         extra: words.map(|word| OsString::from(word.replace("BUS", bus))).collect(),
     };
     let (out, err) = (Buffer::default(), Buffer::default());
@@ -85,7 +103,7 @@ fn all_devices_work_on_all_machines() {
             4096,
             &[
                 MODERN.into(),
-                "-device virtio-rng-BUS".into(),
+                SLOW_RANDOM.into(),
                 disk(&path, ""),
                 "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56".into(),
                 format!(
@@ -117,17 +135,18 @@ fn all_devices_work_on_all_machines() {
 }
 
 /// The variants of one machine: without EVENT_IDX and mergeable buffers, modern only, behind a
-/// bridge, read only, with a larger MTU.
+/// bridge, read only, with a larger MTU; and with a scheduler of several threads.
 #[test]
 fn variants_of_the_devices_work() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("disk");
     std::fs::write(&path, medium()).expect("a disk");
-    let (text, _) = run(
+    let (text, _) = run_configured(
+        &["--set", "SCHED_COOP=y"],
         Machine::Q35,
         4096,
         &[
-            "-device pcie-root-port,id=bridge -device virtio-rng-BUS,bus=bridge".into(),
+            format!("-device pcie-root-port,id=bridge {SLOW_RANDOM},bus=bridge"),
             disk(&path, ",readonly=on"),
             "-netdev user,id=n -device virtio-net-BUS,netdev=n,mac=52:54:00:12:34:56,\
              disable-legacy=on,event_idx=off,mrg_rxbuf=off,host_mtu=9000"
@@ -157,6 +176,87 @@ fn legacy_devices_are_refused_with_the_remedy() {
     let (out, err) = run(Machine::Microvm, 2048, &["-device virtio-rng-BUS".into()]);
     assert_eq!(out, "");
     assert_eq!(err.matches("virtio-mmio.force-legacy=false").count(), 1, "{err}");
+}
+
+/// A service right on the device: thousands of datagrams come back as they were.
+#[test]
+fn udp_is_served_without_a_stack() {
+    let image = json(["build", "apps/udp-echo", "--json"])["image"].clone();
+    for machine in Machine::ALL {
+        // A port that was free a moment ago.
+        let free =
+            UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let bus = if machine == Machine::Microvm { "device" } else { "pci" };
+        let devices = format!(
+            "{MODERN} -netdev user,id=n,hostfwd=udp:{free}-:7 -device virtio-net-{bus},netdev=n"
+        );
+        let launch = Launch {
+            monitor: Monitor::Qemu { machine, accel: Accel::Tcg },
+            image: image.as_str().expect("a path").into(),
+            memory_kib: 2048,
+            initrd: None,
+            command_line: String::new(),
+            timeout: None,
+            devices: Default::default(),
+            extra: devices.split(' ').map(OsString::from).collect(),
+        };
+        let line = launch.command();
+        let mut qemu = Command::new(line.program)
+            .args(line.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("QEMU starts");
+        let result = std::panic::catch_unwind(|| echo(free));
+        qemu.kill().expect("QEMU is still there");
+        qemu.wait().expect("QEMU ends");
+        let (echoed, wrong) = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        assert_eq!(wrong, 0, "{machine}");
+        assert_eq!(echoed, DATAGRAMS, "{machine}");
+    }
+}
+
+const DATAGRAMS: usize = 3000;
+const FLOOD_AT: usize = 1000;
+
+/// Sends datagrams of all lengths one after the other, again while no answer comes, and a flood in
+/// between; how many came back, and how many of them changed.
+fn echo(to: SocketAddr) -> (usize, usize) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.connect(to).expect("an address");
+    socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a time");
+    let (mut echoed, mut wrong) = (0, 0);
+    for number in 0..DATAGRAMS {
+        if number == FLOOD_AT {
+            // More than any ring holds. Most are lost; what comes afterwards is not.
+            let flood = [0xff; 1000];
+            let sent = (0..5000).filter(|_| socket.send(&flood).is_ok()).count();
+            assert!(sent > 1000, "{sent}");
+        }
+        let mut datagram = number.to_le_bytes().to_vec();
+        datagram.extend((0..number % 1465).map(|i| (i * number) as u8));
+        let mut buffer = [0; 2048];
+        for _ in 0..100 {
+            // Late answers to what was sent again are passed over.
+            let mut receive = || loop {
+                let len = socket.recv(&mut buffer)?;
+                if buffer[..8] == datagram[..8] {
+                    return Ok(len);
+                }
+            };
+            match socket.send(&datagram).and_then(|_| receive()) {
+                Ok(len) => {
+                    echoed += 1;
+                    wrong += usize::from(buffer[..len] != datagram);
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Refused: QEMU does not listen yet.
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+    (echoed, wrong)
 }
 
 /// A machine without PCI needs no code for it.

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// Composes an operating system out of small libraries, just for one application.
@@ -15,7 +16,7 @@ use std::path::PathBuf;
     after_help = "Examples:
   unilith run apps/hello                         a native application
   unilith run /bin/busybox -- echo hello         an unmodified static Linux program
-  unilith run /bin/busybox --rootfs DIR -- sha256sum /file
+  unilith run $(which redis-server) --publish 6379:6379 -- --protected-mode no
   unilith size apps/hello                        bytes of the image, by library
   unilith config set apps/hello HEAP_TLSF=y      what the image contains
   unilith COMMAND --help                         more about a command"
@@ -30,7 +31,7 @@ pub enum Command {
     /// Build the image of an application
     Build(Build),
     /// Build an application if needed, and run it
-    Run(Run),
+    Run(Box<Run>),
     /// List the micro-libraries that there are
     Libs(Libs),
     /// Show and change the configuration of an application
@@ -50,7 +51,7 @@ pub enum Command {
 /// Which image.
 #[derive(Args, Clone)]
 pub struct Target {
-    /// A directory with unilith.toml, or a Linux program (an x86-64 ELF)
+    /// A directory with unilith.toml, or a Linux program (an x86-64 ELF, or a script)
     pub app: PathBuf,
     #[command(flatten)]
     pub options: Options,
@@ -133,8 +134,13 @@ pub enum Accel {
   unilith run apps/hello
   unilith run apps/hello -m 2 --machine q35 --timing
   unilith run /bin/busybox --rootfs DIR -- sha256sum /file
-  unilith run /bin/busybox -e LANG=C --timeout 10 -- env
+  unilith run $(which redis-server) --publish 6379:6379 -- --protected-mode no
+  unilith run $(which python3) --include /usr/lib/python3.11 -- -c 'print(42)'
+  unilith run $(which sqlite3) -v ./data:/data -- /data/my.db 'select 1'
   sh -c \"$(unilith run -q apps/hello --dry-run)\"
+
+A dynamic program's linker and libraries, and the files that its C library reads, are found on this
+machine as ld.so finds them, unless --rootfs has a linker of its own.
 
 Without --plat this runs in QEMU, which is installed if it is missing and can be, else as a process
 of this Linux (-p linux).
@@ -147,7 +153,8 @@ pub struct Run {
     /// The machine type of a virtual machine
     #[arg(long, default_value = "microvm")]
     pub machine: Machine,
-    /// Memory of the machine, in MiB [default: what the image and its root file system need]
+    /// Memory of the machine, in MiB [default: the application's, else what the image and its root
+    /// file system need]
     #[arg(short, long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub memory: Option<u64>,
     /// How a virtual machine runs the guest's instructions
@@ -156,6 +163,25 @@ pub struct Run {
     /// The root file system: a directory, a cpio (newc) or a tar archive
     #[arg(long, value_name = "DIR|CPIO|TAR")]
     pub rootfs: Option<PathBuf>,
+    /// Put a file or directory of this machine into the root file system
+    #[arg(long, value_name = "PATH[:GUESTPATH]")]
+    pub include: Vec<String>,
+    /// The network of a virtual machine: user, tap=IFNAME or none [default: user if the image has
+    /// a driver for it]
+    #[arg(long, value_name = "NET")]
+    pub net: Option<String>,
+    /// Lead a port of this machine (at 127.0.0.1 if no IP is given) to a port of the guest
+    #[arg(long, value_name = "[IP:]HOST:GUEST[/udp]")]
+    pub publish: Vec<String>,
+    /// The guest's address on a TAP interface [default: it asks by DHCP]
+    #[arg(long, value_name = "ADDR/LEN")]
+    pub ip: Option<String>,
+    /// The router on a TAP interface
+    #[arg(long, value_name = "ADDR", requires = "ip")]
+    pub gateway: Option<Ipv4Addr>,
+    /// Mount a directory of this machine in the guest
+    #[arg(short, long = "volume", value_name = "DIR:GUESTPATH[:ro]")]
+    pub volume: Vec<String>,
     /// Set an environment variable of the application
     #[arg(short, long = "env", value_name = "K=V")]
     pub env: Vec<OsString>,
@@ -168,7 +194,7 @@ pub struct Run {
     /// Build, print the command that starts the image with a plain console, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not say which platform was chosen and why
+    /// Do not say which platform was chosen, and what the root image has
     #[arg(short, long)]
     pub quiet: bool,
     /// Arguments of the application

@@ -3,6 +3,7 @@
 use crate::args::{Options, Platform, Target};
 use crate::error::{Error, Result};
 use crate::output::Working;
+use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use unilith_image::app::{self, App, Kind};
@@ -27,33 +28,75 @@ pub fn root() -> Result<PathBuf> {
 /// An application, and its program if it is a Linux one.
 pub struct Subject {
     pub app: App,
-    pub program: Option<PathBuf>,
-    /// The interpreter that the program needs.
+    pub program: Option<Program>,
+    /// The program is missing, and this package of the system has it.
+    pub package: Option<String>,
+}
+
+/// A Linux program.
+#[derive(Debug)]
+pub struct Program {
+    /// As the user named it.
+    pub path: PathBuf,
+    /// The linker that it needs.
     pub interpreter: Option<String>,
+    /// The script that it is to run, if that is what the user named, and what comes before it.
+    pub script: Option<(Vec<OsString>, PathBuf)>,
 }
 
 /// Finds out what `path` is: an application's directory, or a Linux program.
 pub fn subject(path: &Path) -> Result<Subject> {
     if !path.is_dir() {
-        let interpreter = program(path)?;
-        return Ok(Subject { app: App::elf(), program: Some(path.to_owned()), interpreter });
+        let program = program(path)?;
+        let app = App::elf(program.interpreter.is_some());
+        return Ok(Subject { app, program: Some(program), package: None });
     }
-    let app = App::load(path)?;
+    let mut app = App::load(path)?;
     let refuse = |why: &str| Err(Error::usage(format!("{}: {why}", path.join(APP_FILE).display())));
     match (app.kind, &app.program) {
         (Kind::Elf, None) => refuse("kind = \"elf\" needs program = \"PATH\""),
         (Kind::Rust, Some(_)) => refuse("program = is for kind = \"elf\" only"),
-        (Kind::Rust, None) => Ok(Subject { app, program: None, interpreter: None }),
+        (Kind::Rust, None) => Ok(Subject { app, program: None, package: None }),
         (Kind::Elf, Some(path)) => {
-            let path = app.directory.join(path);
-            let interpreter = program(&path)?;
-            Ok(Subject { app, program: Some(path), interpreter })
+            let path = find_program(&app, path);
+            let package = app.package.clone().filter(|_| !path.exists());
+            let found = if package.is_none() { Some(program(&path)?) } else { None };
+            // What a system packages is dynamic.
+            let dynamic = found.as_ref().is_none_or(|program| program.interpreter.is_some());
+            if app.profile.is_none() && (dynamic || app.serves()) {
+                app.profile = Some("server".to_owned());
+            }
+            Ok(Subject { app, program: found, package })
         }
     }
 }
 
-/// Checks that `path` is a program that an image can run; the interpreter that it needs.
-fn program(path: &Path) -> Result<Option<String>> {
+/// Installs the program of `subject` if it is missing and a package has it.
+pub fn provide_program(subject: &mut Subject) -> Result<()> {
+    let Some(package) = subject.package.take() else { return Ok(()) };
+    let why = format!("it has the program of {}", subject.app.name);
+    unilith_vmm::host::install(&[&package], &why).map_err(Error::failed)?;
+    if let Some(path) = &subject.app.program {
+        subject.program = Some(program(&find_program(&subject.app, path))?);
+    }
+    Ok(())
+}
+
+/// Where an application's program is: a mere name is looked up, also where only root would look.
+fn find_program(app: &App, path: &Path) -> PathBuf {
+    let own = app.directory.join(path);
+    if path.components().count() > 1 || own.exists() {
+        return own;
+    }
+    let name = path.to_string_lossy();
+    let further =
+        ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(|place| Path::new(place).join(path));
+    let found = unilith_vmm::host::find(&name);
+    found.or_else(|| further.into_iter().find(|file| file.is_file())).unwrap_or(own)
+}
+
+/// Checks that `path` is a program that an image can run, and finds what runs it.
+fn program(path: &Path) -> Result<Program> {
     use rootfs::Kind as K;
     const GIVE: &str = "give an application's directory or an x86-64 ELF program";
     let refuse = |why: &str| Err(Error::usage(format!("{}: {why}", path.display())));
@@ -62,23 +105,64 @@ fn program(path: &Path) -> Result<Option<String>> {
             "no such file; give the directory of an application (such as apps/hello) or a Linux program",
         );
     }
-    match rootfs::sniff(path)? {
-        K::ElfX86_64 { interpreter } => Ok(interpreter),
-        K::ElfOther { what } => refuse(&format!("{what}; this builds images for x86-64 programs")),
-        K::ElfTruncated { why } => {
-            refuse(&format!("a damaged ELF file ({why}); copy or build it again"))
+    let (mut runs, mut script) = (path.to_owned(), None);
+    loop {
+        match rootfs::sniff(&runs)? {
+            K::ElfX86_64 { interpreter } => {
+                return Ok(Program { path: runs, interpreter, script });
+            }
+            K::ElfOther { what } => {
+                return refuse(&format!("{what}; this builds images for x86-64 programs"));
+            }
+            K::ElfTruncated { why } => {
+                return refuse(&format!("a damaged ELF file ({why}); copy or build it again"));
+            }
+            K::Script { interpreter, argument } if script.is_none() => {
+                let (next, before) = script_interpreter(&interpreter, argument);
+                if !next.is_file() {
+                    return refuse(&format!(
+                        "a script for {}, which this machine lacks",
+                        next.display()
+                    ));
+                }
+                script = Some((before, runs));
+                runs = next;
+            }
+            K::Script { .. } => {
+                return refuse(
+                    "a script whose interpreter is a script; run that one's interpreter",
+                );
+            }
+            K::Text => return refuse(&format!("a text file; {GIVE}")),
+            K::Cpio | K::Tar | K::Gzip => {
+                return refuse("an archive; give a program, and the archive as --rootfs");
+            }
+            K::Empty => return refuse(&format!("an empty file; {GIVE}")),
+            K::Directory => return refuse("a directory; give the path of an x86-64 ELF program"),
+            K::Other => return refuse(&format!("not a program; {GIVE}")),
         }
-        K::Script { interpreter } => refuse(&format!(
-            "a script; run its interpreter instead: unilith run {interpreter} --rootfs DIR -- SCRIPT"
-        )),
-        K::Text => refuse(&format!("a text file; {GIVE}")),
-        K::Cpio | K::Tar | K::Gzip => {
-            refuse("an archive; give a program, and the archive as --rootfs")
-        }
-        K::Empty => refuse(&format!("an empty file; {GIVE}")),
-        K::Directory => refuse("a directory; give the path of an x86-64 ELF program"),
-        K::Other => refuse(&format!("not a program; {GIVE}")),
     }
+}
+
+/// What runs a script, and its arguments before the script. `env` only looks a program up: that is
+/// done here.
+fn script_interpreter(interpreter: &str, argument: Option<String>) -> (PathBuf, Vec<OsString>) {
+    if Path::new(interpreter).file_name().is_some_and(|name| name == "env")
+        && let Some(text) = &argument
+    {
+        let (split, text) = match text.strip_prefix("-S") {
+            Some(rest) => (true, rest.trim()),
+            None => (false, text.as_str()),
+        };
+        let mut words: Vec<&str> =
+            if split { text.split_whitespace().collect() } else { vec![text] };
+        if !words.is_empty() && !words[0].starts_with('-') && !words[0].contains('=') {
+            let name = words.remove(0);
+            let path = unilith_vmm::host::find(name).unwrap_or_else(|| name.into());
+            return (path, words.into_iter().map(OsString::from).collect());
+        }
+    }
+    (interpreter.into(), argument.into_iter().map(OsString::from).collect())
 }
 
 /// Resolves the configuration of `app`, for its own platform if none is given.

@@ -18,7 +18,8 @@ fn files(dir: &Path) {
     fs::create_dir(dir.join("directory")).expect("a directory");
     put("text", b"hello\n");
     put("empty", b"");
-    put("script", b"#!/bin/sh\necho\n");
+    put("script", b"#!/no/such/interpreter\necho\n");
+    put("script-of-script", format!("#!{}\n", dir.join("script").display()).as_bytes());
     put("cut", &busybox[..busybox.len() / 2]);
     put("headless", &busybox[..40]);
     put("arm", &elf(AARCH64, None));
@@ -47,6 +48,11 @@ fn files(dir: &Path) {
         ("no-profile", "name = \"x\"\nkind = \"rust\"\nprofile = \"huge\"\n"),
         ("bad-config", "name = \"x\"\nkind = \"rust\"\n[config]\nHEAP_CHUNK = [1]\n"),
         ("unknown-symbol", "name = \"x\"\nkind = \"rust\"\n[config]\nHEAP_TSLF = true\n"),
+        ("near-key", "name = \"x\"\nkind = \"elf\"\nvolume = [\"a:/b\"]\n"),
+        (
+            "no-volume",
+            "name = \"x\"\nkind = \"elf\"\nprogram = \"/bin/busybox\"\nvolumes = [\"data:/data\"]\n",
+        ),
         ("no-toml", "name = \n"),
     ] {
         fs::create_dir(dir.join(name)).expect("a directory");
@@ -62,6 +68,7 @@ const ROWS: &[&[&str]] = &[
     &["@/text"],
     &["@/empty"],
     &["@/script"],
+    &["@/script-of-script"],
     &["@/whole.cpio"],
     &["/dev/null"],
     &["@/cut"],
@@ -89,6 +96,29 @@ const ROWS: &[&[&str]] = &[
     &[BUSYBOX, "--rootfs", "@/cut.tar"],
     &[BUSYBOX, "--rootfs", "@/odd.tar"],
     &[BUSYBOX, "--rootfs", "@/odd.tar.gz"],
+    &[BUSYBOX, "--include", "@/missing"],
+    &[BUSYBOX, "--include", "@/missing:/file"],
+    &[BUSYBOX, "--include", "@/text"],
+    &[BUSYBOX, "--include", "@/text:file"],
+    &[BUSYBOX, "--include", "@/text:/../file"],
+    &[BUSYBOX, "--include", ""],
+    // Networks and volumes.
+    &["@/near-key"],
+    &["@/no-volume"],
+    &[BUSYBOX, "-v", "@/missing:/data"],
+    &[BUSYBOX, "-v", "@/text:/data"],
+    &[BUSYBOX, "-v", "@/directory"],
+    &[BUSYBOX, "-v", "@/directory:data"],
+    &[BUSYBOX, "-v", "@/directory:/a", "-v", "@/directory:/a:ro"],
+    &[BUSYBOX, "--publish", "80"],
+    &[BUSYBOX, "--publish", "8080:80/sctp"],
+    &[BUSYBOX, "--publish", "host:8080:80"],
+    &[BUSYBOX, "--publish", "8080:80", "--publish", "8080:81"],
+    &[BUSYBOX, "--publish", "8080:80", "--net", "none"],
+    &[BUSYBOX, "--net", "bridge"],
+    &[BUSYBOX, "--ip", "10.0.0.2/24"],
+    &[BUSYBOX, "--net", "tap=tap0", "--ip", "10.0.0.2"],
+    &[BUSYBOX, "--net", "user", "--gateway", "10.0.0.1"],
     // Configuration.
     &["apps/hello", "--set", "HEAP_TSLF=y"],
     &["apps/hello", "--set", "HEAP_TLSF"],

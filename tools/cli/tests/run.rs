@@ -133,6 +133,17 @@ fn input_is_the_guests() {
     }
 }
 
+/// What arrives before the guest has started its console is not lost.
+#[test]
+fn early_input_arrives_whole() {
+    let input: Vec<u8> = b"0123456789abcde\n".repeat(500);
+    for round in 0..10 {
+        let mut run = busybox("qemu", &[], &words(&["cat"]));
+        let output = run.write_stdin(&input[..]).output().expect("unilith starts");
+        assert!(output.stdout == input, "round {round}: {} bytes", output.stdout.len());
+    }
+}
+
 #[test]
 fn streams_stay_apart() {
     for platform in PLATFORMS {

@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 /// The file that makes a directory an application.
 pub const FILE: &str = "unilith.toml";
 
+/// Its keys.
+const KEYS: [&str; 14] = [
+    "name", "kind", "program", "package", "args", "env", "rootfs", "include", "publish", "volumes",
+    "net", "memory", "profile", "config",
+];
+
 /// `unilith.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,8 +32,23 @@ pub struct App {
     pub env: BTreeMap<String, String>,
     /// The root file system: a directory, a cpio or a tar archive, relative to the application.
     pub rootfs: Option<PathBuf>,
-    /// `kind = "elf"`: the program, relative to the application.
+    /// `kind = "elf"`: the program, relative to the application, or a name that is looked up.
     pub program: Option<PathBuf>,
+    /// The system's package that has the program.
+    pub package: Option<String>,
+    /// Files and directories for the root file system: `PATH` or `PATH:GUESTPATH`.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Ports of the host that lead to the guest: `[IP:]HOST:GUEST[/udp]`.
+    #[serde(default)]
+    pub publish: Vec<String>,
+    /// Directories of the host that the guest mounts: `DIR:GUESTPATH[:ro]`.
+    #[serde(default)]
+    pub volumes: Vec<String>,
+    /// The network: `user`, `tap=IFNAME` or `none`.
+    pub net: Option<String>,
+    /// Memory of the machine, in MiB.
+    pub memory: Option<u64>,
     /// Configuration symbols.
     #[serde(default)]
     pub config: BTreeMap<String, toml::Value>,
@@ -61,7 +82,16 @@ impl App {
                 ),
             ));
         }
-        let mut app: Self = toml::from_str(&read(&path)?).map_err(|e| Error::file(&path, e))?;
+        let text = read(&path)?;
+        let table: toml::Table = toml::from_str(&text).map_err(|e| Error::file(&path, e))?;
+        if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let hint = match unilith_kconfig::nearest(key, KEYS) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("keys are {}", KEYS.join(", ")),
+            };
+            return Err(Error::file(&path, format!("there is no key {key}; {hint}")));
+        }
+        let mut app: Self = toml::from_str(&text).map_err(|e| Error::file(&path, e))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if app.name.is_empty() || !app.name.chars().all(plain) {
             return Err(Error::file(&path, "name: letters, digits, - and _ only"));
@@ -70,16 +100,22 @@ impl App {
         Ok(app)
     }
 
-    /// The application that runs any Linux program.
-    pub fn elf() -> Self {
+    /// The application that runs any Linux program; `server` if it needs more than files.
+    pub fn elf(server: bool) -> Self {
         Self {
-            name: "elf".to_owned(),
+            name: if server { "server" } else { "elf" }.to_owned(),
             kind: Kind::Elf,
-            profile: None,
+            profile: server.then(|| "server".to_owned()),
             args: vec![],
             env: BTreeMap::new(),
             rootfs: None,
             program: None,
+            package: None,
+            include: vec![],
+            publish: vec![],
+            volumes: vec![],
+            net: None,
+            memory: None,
             config: BTreeMap::new(),
             directory: PathBuf::new(),
         }
@@ -91,6 +127,12 @@ impl App {
             Kind::Rust => "default",
             Kind::Elf => "elf",
         })
+    }
+
+    /// Whether it asks for what only a server needs: a network or volumes.
+    pub fn serves(&self) -> bool {
+        let net = self.net.as_ref().is_some_and(|net| net != "none");
+        net || !self.publish.is_empty() || !self.volumes.is_empty()
     }
 
     /// The application's crate: package name, for `kind = "rust"`.

@@ -5,7 +5,7 @@ use crate::app::{App, Kind};
 use crate::cargo::{self, Progress};
 use crate::catalog::Catalog;
 use crate::compose::{Composition, Configuration, compose};
-use crate::{Error, pack};
+use crate::{Error, pack, toolchain};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -128,6 +128,7 @@ fn fingerprint(catalog: &Catalog, app: &App, composition: &Composition, further:
         text.hash(&mut hasher);
     }
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    toolchain::version(&catalog.root.join("build")).hash(&mut hasher);
     for place in PLACES {
         hash_tree(&catalog.root.join(place), &mut hasher);
     }

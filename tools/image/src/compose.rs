@@ -263,7 +263,12 @@ fn manifest(
             .map(|(_, feature)| format!("{feature:?}"))
             .collect();
         let path = catalog.root.join(&library.directory);
-        let _ = write!(dependencies, "{} = {{ path = {:?}", library.package, path);
+        // What an image contains is what Kconfig says, not what a crate takes by default.
+        let _ = write!(
+            dependencies,
+            "{} = {{ path = {:?}, default-features = false",
+            library.package, path
+        );
         if !features.is_empty() {
             let _ = write!(dependencies, ", features = [{}]", features.join(", "));
         }

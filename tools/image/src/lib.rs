@@ -10,6 +10,7 @@ pub mod compose;
 pub mod graph;
 pub mod pack;
 pub mod symbols;
+mod toolchain;
 
 use std::path::{Path, PathBuf};
 

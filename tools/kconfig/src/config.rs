@@ -145,10 +145,14 @@ impl Tree {
 
     /// The known symbol that looks most like `name`, if any does.
     fn nearest(&self, name: &str) -> Option<&str> {
-        let near = |symbol: &str| distance(&name.to_uppercase(), symbol);
-        let best = self.symbols.iter().map(|s| (near(&s.name), s.name.as_str())).min()?;
-        (best.0 <= name.chars().count() / 3 + 1).then_some(best.1)
+        nearest(&name.to_uppercase(), self.symbols.iter().map(|s| s.name.as_str()))
     }
+}
+
+/// The one of `known` that looks most like `name`, if any does.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let best = known.into_iter().map(|word| (distance(name, word), word)).min()?;
+    (best.0 <= name.chars().count() / 3 + 1).then_some(best.1)
 }
 
 /// The edit distance of two words (Levenshtein).

@@ -19,7 +19,7 @@ mod solve;
 mod tests;
 mod write;
 
-pub use config::{AssignError, Config};
+pub use config::{AssignError, Config, nearest};
 pub use error::Error;
 pub use explain::NotHeld;
 pub use model::{Kind, Location, Symbol, Tree};

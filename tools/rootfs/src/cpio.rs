@@ -1,7 +1,7 @@
 //! The cpio format "newc" (Linux, `Documentation/driver-api/early-userspace/buffer-format.rst`).
 
 use crate::Error;
-use crate::tree::{Content, Entry, Link, Tree, What};
+use crate::tree::{self, Content, Entry, Link, Tree, What};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,6 +12,11 @@ const TYPE: u32 = 0o170_000;
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
+/// Content of at least a page starts at a page of the archive, so that a guest can map it where
+/// it is.
+const PAGE: u64 = 4096;
+/// Bytes of a name, NULs included, that Linux takes: entries with longer ones it leaves out.
+const PATH_MAX: u64 = 4096;
 /// The name of the entry that ends an archive.
 const TRAILER: &[u8] = b"TRAILER!!!";
 
@@ -90,6 +95,7 @@ pub fn read(tree: &mut Tree, path: &Path, bytes: &[u8]) -> Result<(), Error> {
                     gid: fields[GID],
                     mtime: fields[MTIME],
                     link,
+                    mark: 0,
                 },
             );
         }
@@ -126,13 +132,18 @@ impl Tree {
                 names.last = path;
             }
         }
-        let mut writer = Writer { out, at: 0, ino: 1 };
+        let root = self.entries.get(&[][..]).unwrap_or(&tree::DIRECTORY);
+        let mut fields = [0; FIELDS];
+        fields[MODE] = DIRECTORY | root.mode;
+        (fields[UID], fields[GID], fields[MTIME]) = (root.uid, root.gid, root.mtime);
+        fields[NLINK] = 1;
+        let mut writer = Writer { out, at: 0, ino: 1, root: fields };
         for (path, entry) in &self.entries {
             let names = entry.link.and_then(|link| names.get_mut(&link));
             writer.entry(path, entry, names)?;
         }
         let to_archive = Error::io(Path::new("the root image"));
-        writer.header([0; FIELDS], TRAILER).map_err(to_archive)?;
+        writer.header([0; FIELDS], TRAILER, 0).map_err(to_archive)?;
         writer.pad().map_err(Error::io(Path::new("the root image")))
     }
 }
@@ -141,6 +152,8 @@ struct Writer<'a, W> {
     out: &'a mut W,
     at: u64,
     ino: u32,
+    /// The root directory's header.
+    root: [u32; FIELDS],
 }
 
 impl<W: Write> Writer<'_, W> {
@@ -155,14 +168,23 @@ impl<W: Write> Writer<'_, W> {
         self.put(&zeros[..missing as usize])
     }
 
-    fn header(&mut self, mut fields: [u32; FIELDS], name: &[u8]) -> io::Result<()> {
-        fields[NAMESIZE] = name.len() as u32 + 1;
+    /// Writes a header and a name with `nuls` more bytes behind it than the one that ends it.
+    /// Readers take a name to end at its first NUL (Linux's `gen_init_cpio -a` writes the same).
+    fn header(&mut self, mut fields: [u32; FIELDS], name: &[u8], nuls: u64) -> io::Result<()> {
+        fields[NAMESIZE] = name.len() as u32 + 1 + nuls as u32;
         let mut header = String::from("070701");
         fields.iter().for_each(|field| header.push_str(&format!("{field:08x}")));
         self.put(header.as_bytes())?;
         self.put(name)?;
-        self.put(&[0])?;
+        self.put(&[0; PAGE as usize + 1][..=nuls as usize])?;
         self.pad()
+    }
+
+    /// The bytes that are missing until content behind a header and a name of `len` bytes would
+    /// start at a page.
+    fn missing(&self, len: usize) -> u64 {
+        let start = (self.at + (HEADER + len + 1) as u64).next_multiple_of(4);
+        start.next_multiple_of(PAGE) - start
     }
 
     fn entry(
@@ -198,7 +220,22 @@ impl<W: Write> Writer<'_, W> {
         fields[GID] = entry.gid;
         fields[MTIME] = entry.mtime;
         fields[FILESIZE] = if with_content { size } else { 0 };
-        self.header(fields, &name).map_err(archive)?;
+        let mut nuls = 0;
+        if with_content && kind == REGULAR && u64::from(size) >= PAGE {
+            nuls = self.missing(name.len());
+            if name.len() as u64 + 1 + nuls > PATH_MAX {
+                // Too much for one name: the root directory comes once more, to take a part.
+                let mut fields = self.root;
+                fields[INO] = self.ino;
+                self.ino += 1;
+                self.header(fields, b".", PATH_MAX / 2).map_err(archive)?;
+                nuls = self.missing(name.len());
+                if name.len() as u64 + 1 + nuls > PATH_MAX {
+                    nuls = 0; // a path of thousands of bytes: its content is copied
+                }
+            }
+        }
+        self.header(fields, &name, nuls).map_err(archive)?;
         match &entry.what {
             _ if !with_content => {}
             What::Directory => {}
@@ -261,6 +298,61 @@ mod tests {
         let mut content = vec![0; 20_000];
         assert_eq!(file.read_at(0, &mut content).expect("readable"), 10_000);
         assert!(content[..10_000].iter().all(|&b| b == 7));
+    }
+
+    /// The entries of an archive as Linux's unpacker sees them (init/initramfs.c): name and
+    /// where the content starts.
+    fn unpack(bytes: &[u8]) -> Vec<(String, usize, usize)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        loop {
+            assert!(bytes[at..].starts_with(b"070701"), "no header at {at}");
+            let number = |field: usize| {
+                let text = &bytes[at + 6 + field * 8..][..8];
+                usize::from_str_radix(std::str::from_utf8(text).expect("text"), 16).expect("hex")
+            };
+            let (name_len, size) = (number(NAMESIZE), number(FILESIZE));
+            assert!(name_len <= 4096, "Linux leaves this entry out");
+            let name = &bytes[at + HEADER..][..name_len];
+            assert_eq!(name[name_len - 1], 0);
+            let name = name.split(|&b| b == 0).next().expect("a name");
+            let name = String::from_utf8(name.to_vec()).expect("text");
+            let start = (at + HEADER + name_len).next_multiple_of(4);
+            if name.as_bytes() == TRAILER {
+                return found;
+            }
+            found.push((name, start, size));
+            at = (start + size).next_multiple_of(4);
+        }
+    }
+
+    #[test]
+    fn pages_of_files_are_pages_of_the_archive() {
+        let dir = tempfile::tempdir().expect("a directory");
+        // Names and sizes of all sorts, so that both ways to fill a gap are taken.
+        for i in 0..300_usize {
+            let name = format!("{i:03}{}", "n".repeat(i * 7 % 240));
+            std::fs::write(dir.path().join(name), vec![i as u8; i * 131]).expect("a file");
+        }
+        let mut tree = Tree::new();
+        tree.add_source(&crate::Source::Directory(dir.path().to_owned())).expect("readable");
+        let bytes = archive(&tree);
+        let entries = unpack(&bytes);
+        assert!(entries.iter().filter(|entry| entry.0 == ".").count() > 1, "both ways");
+        let files: Vec<_> = entries.iter().filter(|entry| entry.0 != ".").collect();
+        assert_eq!(files.len(), 300);
+        for (i, (name, start, size)) in files.into_iter().enumerate() {
+            assert_eq!(*size, i * 131, "{name}");
+            assert!(bytes[*start..][..*size].iter().all(|&byte| byte == i as u8), "{name}");
+            assert!(*size < 4096 || start % 4096 == 0, "{name} starts at {start}");
+        }
+        // The guest's reader and this one agree.
+        let mut again = Tree::new();
+        read(&mut again, Path::new("x"), &bytes).expect("sound");
+        assert_eq!(archive(&again), bytes);
+        let root = unilith_cpio::root(bytes.leak()).expect("a sound archive");
+        let last = root.lookup(format!("299{}", "n".repeat(299 * 7 % 240)).as_bytes());
+        assert_eq!(last.expect("it").metadata().size, 299 * 131);
     }
 
     #[test]

@@ -1,16 +1,24 @@
 //! Root file systems: what goes into an image's initial RAM disk.
 //!
-//! A [`Tree`] gathers files from directories, archives and single host files; [`Tree::write`]
-//! makes a cpio archive (newc) of it, which the guest reads in place. [`cached_image`] does so
-//! only when an input has changed. [`sniff`] tells what a file is by its content.
+//! A [`Tree`] gathers files from directories, archives and single host files, and what a dynamic
+//! program needs beside itself; [`Tree::write`] makes a cpio archive (newc) of it, which the guest
+//! reads in place. [`cached_image`] does so only when an input has changed. [`sniff`] tells what a file is by its content.
 #![forbid(unsafe_code)]
 
 mod cache;
 mod cpio;
+mod dynamic;
+mod gather;
+mod hint;
+mod input;
+mod ldcache;
+mod place;
 mod sniff;
 mod tree;
 
-pub use cache::{Spec, cached_image};
+pub use cache::{Include, Program, RootImage, Spec, cached_image};
+pub(crate) use input::InputLog;
+pub use place::guest_path;
 pub use sniff::{Kind, sniff};
 pub use tree::Tree;
 
@@ -63,6 +71,16 @@ pub enum Error {
         /// The guest's path.
         path: String,
     },
+    /// A library that this machine does not have.
+    #[error("{by} needs {name}, which this machine lacks{hint}")]
+    Library {
+        /// Which.
+        name: String,
+        /// Who needs it.
+        by: String,
+        /// How to get it.
+        hint: String,
+    },
     /// A path in the tree that cannot be there.
     #[error("{path}: {why}")]
     Guest {
@@ -80,7 +98,7 @@ impl Error {
 }
 
 /// Where a root file system comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub enum Source {
     /// A directory.
     Directory(PathBuf),

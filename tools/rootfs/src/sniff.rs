@@ -33,6 +33,8 @@ pub enum Kind {
     Script {
         /// What runs it.
         interpreter: String,
+        /// What it is given before the script: the rest of the line.
+        argument: Option<String>,
     },
     /// A cpio archive (newc).
     Cpio,
@@ -78,7 +80,10 @@ fn kind<'d>(head: &[u8], file: impl ReadRef<'d>) -> Kind {
     } else if let Some(line) = head.strip_prefix(b"#!") {
         let line = line.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
-        Kind::Script { interpreter: line.split_whitespace().next().unwrap_or("").to_owned() }
+        let line = line.trim();
+        let (interpreter, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        let argument = Some(rest.trim()).filter(|rest| !rest.is_empty()).map(str::to_owned);
+        Kind::Script { interpreter: interpreter.to_owned(), argument }
     } else if head.starts_with(b"070701") || head.starts_with(b"070702") {
         Kind::Cpio
     } else if head.starts_with(&[0x1f, 0x8b]) {
@@ -162,7 +167,12 @@ mod tests {
     fn files_are_known_by_content() {
         assert_eq!(of(b""), Kind::Empty);
         assert_eq!(of(b"hello\n"), Kind::Text);
-        assert_eq!(of(b"#! /bin/sh -e\n"), Kind::Script { interpreter: "/bin/sh".into() });
+        let script = |argument: Option<&str>| Kind::Script {
+            interpreter: "/bin/sh".into(),
+            argument: argument.map(str::to_owned),
+        };
+        assert_eq!(of(b"#! /bin/sh -e -u \nx"), script(Some("-e -u")));
+        assert_eq!(of(b"#!/bin/sh"), script(None));
         assert_eq!(of(b"0707010000"), Kind::Cpio);
         assert_eq!(of(&[0, 1, 2]), Kind::Other);
         let own = std::env::current_exe().expect("this test");

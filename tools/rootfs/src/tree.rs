@@ -1,16 +1,17 @@
 //! Files, gathered.
 
+use crate::input::{InputLog, mark};
 use crate::{Error, Source, cpio};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Symbolic links followed in one path, as Linux has it.
-const LINKS_MAX: usize = 40;
+pub(crate) const LINKS_MAX: usize = 40;
 
 /// Where a regular file's bytes are.
 #[derive(Clone, Debug)]
@@ -41,13 +42,15 @@ pub(crate) struct Entry {
     pub mtime: u32,
     /// Entries with the same one are one file with several names.
     pub link: Option<Link>,
+    /// Tells a file of the host from a changed one; 0 for what is no file of the host.
+    pub mark: u64,
 }
 
 /// A file with several names: which source it is of, and its device and inode there.
 pub(crate) type Link = (u32, u64, u64);
 
 /// A path: its components.
-type Components = Vec<Vec<u8>>;
+pub(crate) type Components = Vec<Vec<u8>>;
 
 /// The files of a root file system.
 #[derive(Clone, Debug, Default)]
@@ -55,9 +58,11 @@ pub struct Tree {
     pub(crate) entries: BTreeMap<Components, Entry>,
     /// Sources that were added.
     pub(crate) sources: u32,
+    /// What it was made from.
+    pub(crate) log: InputLog,
 }
 
-fn components(path: &[u8]) -> Components {
+pub(crate) fn components(path: &[u8]) -> Components {
     let parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty() && *part != b".");
     parts.map(<[u8]>::to_vec).collect()
 }
@@ -74,8 +79,11 @@ impl Tree {
     /// It cannot be read, or is damaged.
     pub fn add_source(&mut self, source: &Source) -> Result<(), Error> {
         self.sources += 1;
+        self.log.metadata(source.path());
         match source {
-            Source::Directory(path) => self.add_directory(path),
+            Source::Directory(path) => {
+                self.add_below(path, &Components::new(), &mut Vec::new()).map(drop)
+            }
             Source::Cpio(path) => {
                 let bytes = fs::read(path).map_err(Error::io(path))?;
                 cpio::read(self, path, &bytes)
@@ -84,21 +92,34 @@ impl Tree {
         }
     }
 
-    fn add_directory(&mut self, root: &Path) -> Result<(), Error> {
+    /// Adds what is in the directory `root` at `base`; its regular files are added to `files`.
+    /// Returns the links that lead out of it, and where they lead.
+    pub(crate) fn add_below(
+        &mut self,
+        root: &Path,
+        base: &[Vec<u8>],
+        files: &mut Vec<PathBuf>,
+    ) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+        let mut outside = Vec::new();
         let metadata = root.metadata().map_err(Error::io(root))?;
-        self.insert(Components::new(), entry(What::Directory, &metadata));
+        self.log.note(root, Some(&metadata));
+        self.insert(base.to_vec(), entry(What::Directory, &metadata));
         let mut open = vec![root.to_owned()];
         while let Some(directory) = open.pop() {
             for found in fs::read_dir(&directory).map_err(Error::io(&directory))? {
                 let path = found.map_err(Error::io(&directory))?.path();
                 let metadata = path.symlink_metadata().map_err(Error::io(&path))?;
+                self.log.note(&path, Some(&metadata));
                 let kind = metadata.file_type();
                 let what = if kind.is_dir() {
                     open.push(path.clone());
                     What::Directory
                 } else if kind.is_symlink() {
                     let target = fs::read_link(&path).map_err(Error::io(&path))?;
-                    What::Link(target.as_os_str().as_bytes().to_vec())
+                    if let Some(target) = leads_out(root, &directory, &target) {
+                        outside.push((path.clone(), target));
+                    }
+                    What::Link(target.into_os_string().into_encoded_bytes())
                 } else if kind.is_socket()
                     || kind.is_fifo()
                     || kind.is_char_device()
@@ -107,6 +128,7 @@ impl Tree {
                     continue; // the guest has devices of its own
                 } else {
                     File::open(&path).map_err(Error::io(&path))?; // readable, or said now
+                    files.push(path.clone());
                     What::File(Content::Host(path.clone(), metadata.len()))
                 };
                 let inside = path.strip_prefix(root).unwrap_or(&path);
@@ -114,10 +136,11 @@ impl Tree {
                 if kind.is_file() && metadata.nlink() > 1 {
                     entry.link = Some((self.sources, metadata.dev(), metadata.ino()));
                 }
-                self.insert(components(inside.as_os_str().as_bytes()), entry);
+                let inside = components(inside.as_os_str().as_bytes());
+                self.insert([base, &inside].concat(), entry);
             }
         }
-        Ok(())
+        Ok(outside)
     }
 
     fn add_tar(&mut self, path: &Path) -> Result<(), Error> {
@@ -172,6 +195,7 @@ impl Tree {
                     gid: number(gid),
                     mtime: number(mtime),
                     link: shared,
+                    mark: 0,
                 },
             );
         }
@@ -201,9 +225,26 @@ impl Tree {
             return Err(fail("not a path of a file"));
         }
         let metadata = host.metadata().map_err(Error::io(host))?;
+        self.log.metadata(host);
         let what = What::File(Content::Host(host.to_owned(), metadata.len()));
         self.insert(path, entry(what, &metadata));
         Ok(())
+    }
+
+    /// Puts a file with this text, or a directory, at a path where there is nothing yet.
+    pub(crate) fn supply(&mut self, guest: &str, text: Option<&str>) {
+        let Some(path) = self.resolve(guest.as_bytes()) else { return };
+        if self.entries.contains_key(&path) {
+            return;
+        }
+        let new = match text {
+            None => DIRECTORY,
+            Some(text) => {
+                let what = What::File(Content::Bytes(text.as_bytes().into()));
+                Entry { what, mode: 0o644, ..DIRECTORY }
+            }
+        };
+        self.insert(path, new);
     }
 
     /// Whether there is something at `path` once links are followed.
@@ -213,8 +254,12 @@ impl Tree {
 
     /// A path without links; `None` if they go round in circles.
     fn resolve(&self, path: &[u8]) -> Option<Components> {
+        self.follow(components(path))
+    }
+
+    /// The same for the components of one.
+    pub(crate) fn follow(&self, mut open: Components) -> Option<Components> {
         let mut done = Components::new();
-        let mut open = components(path);
         open.reverse();
         let mut links = 0;
         while let Some(part) = open.pop() {
@@ -240,8 +285,20 @@ impl Tree {
     }
 }
 
+/// Where a link in `directory` leads, if that is not below `root`.
+fn leads_out(root: &Path, directory: &Path, target: &Path) -> Option<PathBuf> {
+    let mut path = directory.to_owned();
+    for part in target.components() {
+        match part {
+            Component::ParentDir => drop(path.pop()),
+            other => path.push(other),
+        }
+    }
+    (!path.starts_with(root)).then_some(path)
+}
+
 /// An entry that is described as a file of the host is.
-fn entry(what: What, metadata: &fs::Metadata) -> Entry {
+pub(crate) fn entry(what: What, metadata: &fs::Metadata) -> Entry {
     Entry {
         what,
         mode: metadata.mode() & 0o7777,
@@ -249,9 +306,10 @@ fn entry(what: What, metadata: &fs::Metadata) -> Entry {
         gid: metadata.gid(),
         mtime: metadata.mtime().clamp(0, u32::MAX.into()) as u32,
         link: None,
+        mark: mark(metadata),
     }
 }
 
 /// A directory that nobody described.
-const DIRECTORY: Entry =
-    Entry { what: What::Directory, mode: 0o755, uid: 0, gid: 0, mtime: 0, link: None };
+pub(crate) const DIRECTORY: Entry =
+    Entry { what: What::Directory, mode: 0o755, uid: 0, gid: 0, mtime: 0, link: None, mark: 0 };

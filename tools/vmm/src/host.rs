@@ -69,6 +69,56 @@ pub fn kvm() -> Result<(), String> {
     }
 }
 
+/// Who listens at a port of this machine, as far as the rights to look go.
+pub fn port_owner(protocol: crate::Protocol, port: u16) -> Option<String> {
+    const LISTEN: &str = "0A";
+    let tables = ["", "6"].map(|version| format!("/proc/net/{protocol}{version}"));
+    let mut inodes = Vec::new();
+    for table in tables {
+        // Number, local address, remote address, state, ..., inode in the tenth column.
+        for line in std::fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let local = columns.get(1).and_then(|address| address.rsplit_once(':'));
+            let here = local.is_some_and(|(_, p)| u16::from_str_radix(p, 16) == Ok(port));
+            let listens = protocol == crate::Protocol::Udp || columns.get(3) == Some(&LISTEN);
+            if here && listens {
+                inodes.extend(columns.get(9).map(|inode| format!("socket:[{inode}]")));
+            }
+        }
+    }
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    for process in processes {
+        let id = process.file_name().into_string().unwrap_or_default();
+        if !id.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let files = std::fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
+        let mut targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+        if targets.any(|target| inodes.iter().any(|inode| target.as_os_str() == inode.as_str())) {
+            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some(format!("{} (process {id})", name.trim()));
+        }
+    }
+    None
+}
+
+/// Whether there is such a TAP interface; if not, how to make it.
+///
+/// # Errors
+/// A sentence with the command.
+pub fn tap(interface: &str) -> Result<(), String> {
+    let place = std::path::Path::new("/sys/class/net").join(interface);
+    let make = format!("ip tuntap add dev {interface} mode tap && ip link set {interface} up");
+    if interface.is_empty() || interface.contains(['/', ',']) || interface.len() > 15 {
+        return Err(format!("{interface:?} is no name of a network interface"));
+    }
+    match (place.exists(), place.join("tun_flags").exists()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(format!("{interface} is no TAP interface")),
+        (false, _) => Err(format!("there is no interface {interface}; make it, as root: {make}")),
+    }
+}
+
 /// The command that would install `packages` with this system's package manager.
 fn manager(packages: &[&str]) -> Option<Vec<String>> {
     let known: [(&str, &[&str]); 4] = [

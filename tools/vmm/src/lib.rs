@@ -3,12 +3,14 @@
 //! One module per way to run an image ([`qemu`], [`process`]); [`run`] is the life of an
 //! instance, the same for all: console, time limit, exit status.
 
+pub mod devices;
 pub mod frame;
 pub mod host;
 mod instance;
 pub mod process;
 pub mod qemu;
 
+pub use devices::{Devices, Network, Protocol, Publish, Volume};
 pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run};
 
 use std::ffi::OsString;
@@ -43,6 +45,8 @@ pub struct Launch {
     pub initrd: Option<PathBuf>,
     /// The kernel command line: words, percent-encoded, separated by spaces.
     pub command_line: String,
+    /// What else the machine has.
+    pub devices: Devices,
     /// After this time the instance is ended.
     pub timeout: Option<Duration>,
     /// Further arguments for the monitor.

@@ -1,8 +1,9 @@
 //! QEMU's system emulator.
 
-use crate::{CommandLine, Launch};
-use std::ffi::OsString;
+use crate::{CommandLine, Devices, Launch, Network, devices};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The program.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -108,8 +109,73 @@ pub fn command(launch: &Launch, machine: Machine, accel: Accel) -> CommandLine {
     if !launch.command_line.is_empty() {
         args.extend(["-append".into(), launch.command_line.clone().into()]);
     }
+    args.extend(devices(&launch.devices, machine));
     args.extend(launch.extra.iter().cloned());
     CommandLine { program: PROGRAM.into(), args }
+}
+
+/// The options that give `machine` its devices.
+fn devices(wanted: &Devices, machine: Machine) -> Vec<OsString> {
+    let mut args: Vec<OsString> = Vec::new();
+    let mut add = |option: &str, value: OsString| args.extend([option.into(), value]);
+    let device = |kind: &str, rest: &str| -> OsString {
+        match machine {
+            Machine::Microvm => format!("{kind}-device,{rest}"),
+            Machine::Pc | Machine::Q35 => format!("{kind}-pci,disable-legacy=on,{rest}"),
+        }
+        .into()
+    };
+    if machine == Machine::Microvm && !wanted.is_empty() {
+        // Virtio 1 instead of what came before it.
+        add("-global", "virtio-mmio.force-legacy=false".into());
+    }
+    if let Some(network) = &wanted.network {
+        let backend = match network {
+            Network::User(publish) => {
+                let mut text = "user,id=net0".to_owned();
+                for p in publish {
+                    let guest = devices::USER_ADDRESS;
+                    text.push_str(&format!(
+                        ",hostfwd={}:{}:{}-{guest}:{}",
+                        p.protocol, p.address, p.host, p.guest
+                    ));
+                }
+                text
+            }
+            Network::Tap(name) => {
+                format!("tap,id=net0,ifname={name},script=no,downscript=no")
+            }
+        };
+        add("-netdev", backend.into());
+        let mac = network.mac().map(|byte| format!("{byte:02x}")).join(":");
+        // Nothing boots from it: no ROM.
+        let rom = if machine == Machine::Microvm { "" } else { ",romfile=" };
+        add("-device", device("virtio-net", &format!("netdev=net0,mac={mac}{rom}")));
+    }
+    for (i, volume) in wanted.volumes.iter().enumerate() {
+        let mut backend: OsString = format!("local,id=vol{i},path=").into();
+        backend.push(escape(volume.host.as_os_str()));
+        // Owners and modes are the host's own; files of several of its file systems stay apart.
+        backend.push(",security_model=none,multidevs=remap");
+        if volume.read_only {
+            backend.push(",readonly=on");
+        }
+        add("-fsdev", backend);
+        add("-device", device("virtio-9p", &format!("fsdev=vol{i},mount_tag=vol{i}")));
+    }
+    if wanted.entropy {
+        add("-object", "rng-builtin,id=rng0".into());
+        add("-device", device("virtio-rng", "rng=rng0"));
+    }
+    args
+}
+
+/// A value in a list of QEMU's: its commas are doubled.
+fn escape(text: &OsStr) -> OsString {
+    OsString::from_vec(text.as_bytes().iter().fold(Vec::new(), |mut escaped, &byte| {
+        escaped.extend_from_slice(if byte == b',' { b",," } else { std::slice::from_ref(&byte) });
+        escaped
+    }))
 }
 
 /// A guest that exits at once: what remains of a run is the monitor's own time, the floor under
@@ -159,4 +225,40 @@ pub fn floor_image() -> Vec<u8> {
     put(&[4, 4, 18, u32::from_le_bytes(*b"Xen\0"), entry]);
     image.extend_from_slice(&code);
     image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Volume;
+
+    #[test]
+    fn devices_suit_the_machine() {
+        let publish = ["8080:80", "0.0.0.0:53:53/udp"].map(|text| text.parse().expect("ports"));
+        let wanted = Devices {
+            network: Some(Network::User(publish.into())),
+            volumes: vec![Volume {
+                host: "/a,b".into(),
+                guest: "/data".to_owned(),
+                read_only: true,
+            }],
+            entropy: true,
+        };
+        let line = |machine| devices(&wanted, machine).join(OsStr::new(" "));
+        assert_eq!(
+            line(Machine::Microvm),
+            "-global virtio-mmio.force-legacy=false \
+             -netdev user,id=net0,hostfwd=tcp:127.0.0.1:8080-10.0.2.15:80,hostfwd=udp:0.0.0.0:53-10.0.2.15:53 \
+             -device virtio-net-device,netdev=net0,mac=52:54:00:12:34:56 \
+             -fsdev local,id=vol0,path=/a,,b,security_model=none,multidevs=remap,readonly=on \
+             -device virtio-9p-device,fsdev=vol0,mount_tag=vol0 \
+             -object rng-builtin,id=rng0 -device virtio-rng-device,rng=rng0"
+        );
+        let line = line(Machine::Q35).into_string().expect("text");
+        assert!(line.starts_with("-netdev "), "{line}");
+        for kind in ["net", "9p", "rng"] {
+            assert!(line.contains(&format!("-device virtio-{kind}-pci,disable-legacy=on,")));
+        }
+        assert!(devices(&Devices::default(), Machine::Microvm).is_empty());
+    }
 }

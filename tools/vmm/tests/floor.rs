@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use unilith_vmm::qemu::{Accel, Machine, floor_image};
-use unilith_vmm::{Input, Launch, Monitor, host, qemu, run};
+use unilith_vmm::{Devices, Input, Launch, Monitor, Network, Volume, host, qemu, run};
 
 fn launch(test: &str, machine: Machine, image: &[u8]) -> Launch {
     if host::find(qemu::PROGRAM).is_none() {
@@ -18,6 +18,7 @@ fn launch(test: &str, machine: Machine, image: &[u8]) -> Launch {
         initrd: None,
         command_line: String::new(),
         timeout: Some(Duration::from_secs(30)),
+        devices: Devices::default(),
         extra: vec![],
     }
 }
@@ -53,4 +54,27 @@ fn a_guest_that_never_ends_is_ended() {
     assert!(outcome.timed_out);
     assert_eq!(outcome.status, Some(124));
     assert!(outcome.total < Duration::from_secs(20));
+}
+
+#[test]
+fn every_machine_has_every_device() {
+    let directory = std::env::temp_dir();
+    for machine in Machine::ALL {
+        let mut launch = launch("devices", machine, &floor_image());
+        launch.devices = Devices {
+            network: Some(Network::User(vec![])),
+            volumes: vec![Volume { host: directory.clone(), guest: "/v".into(), read_only: true }],
+            entropy: true,
+        };
+        let outcome = run(
+            &launch,
+            Input::Bytes(vec![]),
+            Box::new(std::io::sink()),
+            Box::new(std::io::sink()),
+        );
+        std::fs::remove_file(&launch.image).expect("the temporary file");
+        let outcome = outcome.expect("QEMU starts");
+        assert!(!outcome.timed_out, "{machine}: {}", outcome.monitor_error);
+        assert_eq!(outcome.monitor_error, "", "{machine}");
+    }
 }

@@ -136,7 +136,9 @@ mod tests {
         let fake = Fake::default();
         fake.received.borrow_mut().extend([1, 2]);
         let uart = Ns16550::new(&fake);
+        assert!(uart.has_received());
         assert_eq!((uart.read(), uart.read(), uart.read()), (Some(1), Some(2), None));
+        assert!(!uart.has_received());
     }
 
     #[test]

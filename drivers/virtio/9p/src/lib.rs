@@ -6,7 +6,6 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use unilith_p9_api::{Channel, ChannelError};
@@ -32,7 +31,7 @@ const SHORTEST: usize = 7;
 
 /// A 9P server.
 pub struct Server {
-    tag: String,
+    tag: Vec<u8>,
     requests: Requests,
 }
 
@@ -49,7 +48,6 @@ impl Server {
         } else {
             Vec::new()
         };
-        let tag = String::from_utf8(tag).map_err(|_| Error::Unsupported)?;
         let queue = device.queue(REQUESTS, (SLOTS * 2) as u16)?;
         let requests = Requests::new(device, queue, SLOTS, 2 * LIMIT, PATIENCE_NS)?;
         requests.device().ready();
@@ -57,7 +55,7 @@ impl Server {
     }
 
     /// What the monitor calls it.
-    pub fn tag(&self) -> &str {
+    pub fn tag(&self) -> &[u8] {
         &self.tag
     }
 }
@@ -72,9 +70,6 @@ impl Channel for Server {
             return Err(ChannelError::TooLong);
         }
         let room = reply.len().min(LIMIT);
-        if request.len() < SHORTEST || room < SHORTEST {
-            return Err(ChannelError::TooLong);
-        }
         let ask = |buffer: &mut [u8]| {
             let end = request.len();
             buffer.get_mut(..end).into_iter().for_each(|to| to.copy_from_slice(request));
@@ -109,8 +104,8 @@ pub fn servers() -> &'static [Arc<Server>] {
     SERVERS.get_or_init(start).map_or(&[], Vec::as_slice)
 }
 
-/// The server with a tag.
-pub fn open(tag: &str) -> Option<Arc<dyn Channel>> {
+/// A channel to the server with this tag.
+pub fn channel(tag: &[u8]) -> Option<Arc<dyn Channel>> {
     let server = servers().iter().find(|server| server.tag == tag)?;
     Some(server.clone())
 }

@@ -1,7 +1,6 @@
 //! The 9P transport against a device in software.
 
 use unilith_p9_api::{Channel, ChannelError};
-use unilith_virtio::Error;
 use unilith_virtio_9p::Server;
 use unilith_virtio_model::{Model, free_pages, has_memory, on_block, on_probe};
 
@@ -28,11 +27,9 @@ fn server() -> (Model, Server) {
 #[test]
 fn it_has_a_tag() {
     let (_model, server) = server();
-    assert_eq!(server.tag(), "data");
+    assert_eq!(server.tag(), b"data");
     let nameless = Model::new(9, 0, &[], 1, 128);
-    assert_eq!(Server::new(nameless.transport()).unwrap().tag(), "");
-    let odd = Model::new(9, MOUNT_TAG, b"\x02\x00\xff\xff", 1, 128);
-    assert_eq!(Server::new(odd.transport()).err(), Some(Error::Unsupported));
+    assert_eq!(Server::new(nameless.transport()).unwrap().tag(), b"");
 }
 
 #[test]
@@ -66,8 +63,6 @@ fn messages_of_a_wrong_length_are_refused() {
     let (model, server) = server();
     let mut reply = [0; 100];
     assert_eq!(server.exchange(&[0; 65537], &mut reply), Err(ChannelError::TooLong));
-    assert_eq!(server.exchange(&[0; 7], &mut reply[..6]), Err(ChannelError::TooLong));
-    assert_eq!(server.exchange(&[0; 6], &mut reply), Err(ChannelError::TooLong));
     assert_eq!(model.notified(0), 0);
     // A reply that is no message.
     on_block(move || {
@@ -105,8 +100,8 @@ fn servers_are_found_by_their_tags() {
         9 => vec![model().transport()],
         _ => vec![],
     });
-    assert!(unilith_virtio_9p::open("other").is_none());
-    let channel = unilith_virtio_9p::open("data").unwrap();
+    assert!(unilith_virtio_9p::channel(b"other").is_none());
+    let channel = unilith_virtio_9p::channel(b"data").unwrap();
     assert_eq!(channel.limit(), 65536);
     (unilith_virtio_9p::POLLER.run)();
     assert_eq!((unilith_virtio_9p::POLLER.arm)(), u64::MAX);

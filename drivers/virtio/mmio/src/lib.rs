@@ -4,7 +4,9 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
-use unilith_bus::Interrupt;
+use alloc::vec::Vec;
+use unilith_bus::{Interrupt, MmioSlot};
+use unilith_sync::Once;
 use unilith_virtio::{Error, Mapped, QueueAddresses, Registers, Transport, refuse};
 
 const MAGIC_VALUE: usize = 0x000;
@@ -153,16 +155,49 @@ impl<R: Registers> Transport for Mmio<R> {
     }
 }
 
-/// Shows the devices of one type: see [`Find`](unilith_virtio::Find).
-pub fn find(device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
-    for slot in (0..SLOTS).map_while(unilith_bus::mmio_slot) {
-        // SAFETY: the platform says that this is a place for registers of virtio-mmio. Reading
-        // magic, version and type changes nothing; what is no device has another magic.
-        let Some(registers) = (unsafe { Mapped::new(slot.address, slot.len) }) else { continue };
-        match Mmio::new(device_type, registers, slot.interrupt) {
+/// A place where a device was found, and its type.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    device_type: u32,
+    slot: MmioSlot,
+}
+
+/// The registers of a slot.
+fn registers(slot: MmioSlot) -> Option<Mapped> {
+    // SAFETY: the platform says that this is a place for registers of virtio-mmio. Reading
+    // magic, version and type changes nothing; what is no device has another magic.
+    unsafe { Mapped::new(slot.address, slot.len) }
+}
+
+/// Looks at all places for devices.
+pub fn scan() -> Vec<Place> {
+    let place = |slot| {
+        let registers = registers(slot)?;
+        let device_type = registers.read32(DEVICE_ID);
+        let is_there = registers.read32(MAGIC_VALUE) == MAGIC && device_type != 0;
+        is_there.then_some(Place { device_type, slot })
+    };
+    (0..SLOTS).map_while(unilith_bus::mmio_slot).filter_map(place).collect()
+}
+
+/// Shows the devices of one type in `places`.
+pub fn show(places: &[Place], device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
+    for place in places.iter().filter(|place| place.device_type == device_type) {
+        let Some(registers) = registers(place.slot) else { continue };
+        match Mmio::new(device_type, registers, place.slot.interrupt) {
             Ok(Some(device)) => found(Box::new(device)),
             Ok(None) => {}
             Err(error) => refuse("mmio", error),
         }
+    }
+}
+
+static PLACES: Once<Vec<Place>> = Once::new();
+
+/// Shows the devices of one type: see [`Find`](unilith_virtio::Find). The machine is looked at
+/// once: every access to a register may cost a hypervisor a microsecond.
+pub fn find(device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
+    if let Some(places) = PLACES.get_or_init(scan) {
+        show(places, device_type, found);
     }
 }

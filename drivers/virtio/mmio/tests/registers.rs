@@ -2,7 +2,7 @@
 
 use unilith_bus::{Interrupt, MmioSlot};
 use unilith_virtio::{Device, DmaBuffer, Transport, feature};
-use unilith_virtio_mmio::find;
+use unilith_virtio_mmio::{scan, show};
 use unilith_virtio_model::{Registers, enabled, set_registers, set_slot};
 
 const LEN: usize = 0x200;
@@ -24,7 +24,7 @@ fn slot(version: u32) -> Registers {
 
 fn found(device_type: u32) -> Vec<Box<dyn Transport>> {
     let mut all = vec![];
-    find(device_type, &mut |transport| all.push(transport));
+    show(&scan(), device_type, &mut |transport| all.push(transport));
     all
 }
 

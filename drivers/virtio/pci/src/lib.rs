@@ -8,9 +8,11 @@ mod modern;
 mod msix;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use config::Function;
 use modern::Modern;
 use unilith_bus::PciAddress;
+use unilith_sync::Once;
 use unilith_virtio::{Transport, refuse};
 
 /// The vendor of all virtio devices (section 4.1.2).
@@ -20,19 +22,43 @@ const MODERN: u16 = 0x1040;
 /// Devices that have both, whose type is the number of their subsystem.
 const TRANSITIONAL: core::ops::RangeInclusive<u16> = 0x1000..=0x103f;
 
-/// Shows the devices of one type: see [`Find`](unilith_virtio::Find).
-pub fn find(device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
-    if !unilith_bus::has_pci() {
-        return;
+/// A function that is a virtio device, and its type.
+#[derive(Clone, Copy)]
+pub struct Place {
+    device_type: u32,
+    function: Function,
+}
+
+/// Looks for virtio devices on all buses.
+pub fn scan() -> Vec<Place> {
+    let mut places = Vec::new();
+    if unilith_bus::has_pci() {
+        functions(&mut |function| {
+            let place = |device_type| Place { device_type, function };
+            places.extend(type_of(function).map(place));
+        });
     }
-    functions(&mut |function| {
-        if type_of(function) == Some(device_type) {
-            match Modern::new(function, device_type) {
-                Ok(device) => found(Box::new(device)),
-                Err(error) => refuse("pci", error),
-            }
+    places
+}
+
+/// Shows the devices of one type in `places`.
+pub fn show(places: &[Place], device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
+    for place in places.iter().filter(|place| place.device_type == device_type) {
+        match Modern::new(place.function, device_type) {
+            Ok(device) => found(Box::new(device)),
+            Err(error) => refuse("pci", error),
         }
-    });
+    }
+}
+
+static PLACES: Once<Vec<Place>> = Once::new();
+
+/// Shows the devices of one type: see [`Find`](unilith_virtio::Find). The buses are looked at
+/// once: every access to configuration space may cost a hypervisor microseconds.
+pub fn find(device_type: u32, found: &mut dyn FnMut(Box<dyn Transport>)) {
+    if let Some(places) = PLACES.get_or_init(scan) {
+        show(places, device_type, found);
+    }
 }
 
 /// The virtio device type of a function, if it is one.

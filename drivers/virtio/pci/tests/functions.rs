@@ -7,7 +7,7 @@ use std::rc::Rc;
 use unilith_bus::PciAddress;
 use unilith_virtio::{Device, DmaBuffer, Transport};
 use unilith_virtio_model::{Registers, Space, set_pci, set_registers};
-use unilith_virtio_pci::find;
+use unilith_virtio_pci::{scan, show};
 
 type Config = [u32; 64];
 type Functions = Rc<RefCell<BTreeMap<(u8, u8, u8), Config>>>;
@@ -80,7 +80,7 @@ fn registers() -> Registers {
 
 fn found(device_type: u32) -> Vec<Box<dyn Transport>> {
     let mut all = vec![];
-    find(device_type, &mut |transport| all.push(transport));
+    show(&scan(), device_type, &mut |transport| all.push(transport));
     all
 }
 

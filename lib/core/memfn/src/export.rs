@@ -47,3 +47,11 @@ unsafe extern "C" fn strlen(text: *const c_char) -> usize {
     // SAFETY: passed on.
     unsafe { crate::length(text.cast()) }
 }
+
+/// What landing pads of the prebuilt standard library end with. Nothing unwinds in an image
+/// (`panic = "abort"`), so no landing pad is ever entered; but where one is inlined, the linker
+/// wants the name.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    panic!("an image does not unwind")
+}

@@ -126,7 +126,7 @@ impl Client {
         let room = room.min(self.msize).max(HEADER);
         let mut buffer = self.buffer(room)?;
         let result = match request.finish(tag, self.msize) {
-            Some(message) => {
+            Ok(message) => {
                 let into = buffer.get_mut(..room).ok_or(Failure::Broken)?;
                 let received = self.channel.exchange(message, into);
                 received.map_err(Failure::from).and_then(|len| {
@@ -134,7 +134,7 @@ impl Client {
                     read(Reply::parse(message, kind, tag)?)
                 })
             }
-            None => Err(Failure::Refused(FsError::NameTooLong)),
+            Err(error) => Err(Failure::Unsent(error)),
         };
         self.keep(buffer);
         self.keep(request.into_buffer());
@@ -145,7 +145,7 @@ impl Client {
     fn buffer(&self, len: usize) -> Result<Vec<u8>, Failure> {
         let mut buffer = self.buffers.lock().pop().unwrap_or_default();
         if buffer.len() < len {
-            let no_memory = |_| Failure::Refused(FsError::NoMemory);
+            let no_memory = |_| Failure::Unsent(FsError::NoMemory);
             buffer.try_reserve_exact(len - buffer.len()).map_err(no_memory)?;
             buffer.resize(len, 0);
         }

@@ -8,6 +8,8 @@ use unilith_p9_api::ChannelError;
 pub enum Failure {
     /// The server says so.
     Refused(FsError),
+    /// The request was not sent.
+    Unsent(FsError),
     /// There is no proper answer: what the server has done is not known.
     Broken,
 }
@@ -15,7 +17,7 @@ pub enum Failure {
 impl From<Failure> for FsError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(error) => error,
+            Failure::Refused(error) | Failure::Unsent(error) => error,
             Failure::Broken => Self::Io,
         }
     }

@@ -44,8 +44,9 @@ impl Drop for Fid {
     fn drop(&mut self) {
         let request = self.client.request(TCLUNK).u32(self.number);
         // The fid is gone whatever the server says, if it says anything (clunk(5)).
-        if self.client.call(request, |_| Ok(())) != Err(Failure::Broken) {
-            self.client.free_fid(self.number);
+        match self.client.call(request, |_| Ok(())) {
+            Ok(()) | Err(Failure::Refused(_)) => self.client.free_fid(self.number),
+            Err(Failure::Unsent(_) | Failure::Broken) => {}
         }
     }
 }

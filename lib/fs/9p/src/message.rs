@@ -2,6 +2,7 @@
 
 use crate::error::{Failure, from_number};
 use alloc::vec::Vec;
+use unilith_fs_api::FsError;
 
 /// Bytes before what depends on the type.
 pub const HEADER: usize = 7;
@@ -13,19 +14,22 @@ const STRING_MAX: usize = u16::MAX as usize;
 /// A request that is being written.
 pub struct Request {
     bytes: Vec<u8>,
-    too_long: bool,
+    /// Why it is not what it should be.
+    failure: Option<FsError>,
 }
 
 impl Request {
     /// A request of this type, written into a buffer.
     pub fn new(kind: u8, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        buffer.extend_from_slice(&[0, 0, 0, 0, kind, 0, 0]);
-        Self { bytes: buffer, too_long: false }
+        Self { bytes: buffer, failure: None }.raw(&[0, 0, 0, 0, kind, 0, 0])
     }
 
     pub fn raw(mut self, bytes: &[u8]) -> Self {
-        self.bytes.extend_from_slice(bytes);
+        match self.bytes.try_reserve(bytes.len()) {
+            Ok(()) => self.bytes.extend_from_slice(bytes),
+            Err(_) => self.failure = Some(FsError::NoMemory),
+        }
         self
     }
 
@@ -42,20 +46,23 @@ impl Request {
     }
 
     pub fn string(mut self, text: &[u8]) -> Self {
-        self.too_long |= text.len() > STRING_MAX;
+        if text.len() > STRING_MAX {
+            self.failure = Some(FsError::NameTooLong);
+        }
         let text = text.get(..STRING_MAX).unwrap_or(text);
         self.u16(text.len() as u16).raw(text)
     }
 
-    /// The whole message, with this tag. `None` if it is longer than `limit` bytes.
-    pub fn finish(&mut self, tag: u16, limit: usize) -> Option<&[u8]> {
-        let size = u32::try_from(self.bytes.len()).ok()?;
-        if self.too_long || self.bytes.len() > limit {
-            return None;
+    /// The whole message, with this tag: at most `limit` bytes.
+    pub fn finish(&mut self, tag: u16, limit: usize) -> Result<&[u8], FsError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
         }
-        self.bytes.get_mut(..4)?.copy_from_slice(&size.to_le_bytes());
-        self.bytes.get_mut(5..HEADER)?.copy_from_slice(&tag.to_le_bytes());
-        Some(&self.bytes)
+        let size = u32::try_from(self.bytes.len()).map_err(|_| FsError::NameTooLong)?;
+        let [a, b, c, d, _, e, f, ..] = &mut *self.bytes else { return Err(FsError::Io) };
+        [*a, *b, *c, *d] = size.to_le_bytes();
+        [*e, *f] = tag.to_le_bytes();
+        if self.bytes.len() > limit { Err(FsError::NameTooLong) } else { Ok(&self.bytes) }
     }
 
     pub fn kind(&self) -> u8 {

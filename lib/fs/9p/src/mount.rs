@@ -47,7 +47,7 @@ impl core::error::Error for Error {}
 pub fn root(channel: Arc<dyn Channel>) -> Result<NodeRef, Error> {
     let client = Client::new(channel).map_err(|_| Error::Server)?;
     node::root(&Arc::new(client)).map_err(|failure| match failure {
-        Failure::Refused(error) => Error::Attach(error),
+        Failure::Refused(error) | Failure::Unsent(error) => Error::Attach(error),
         Failure::Broken => Error::Server,
     })
 }

@@ -101,6 +101,13 @@ pub trait Node: Send + Sync {
         })
     }
 
+    /// Takes the room for `len` bytes from `offset` on, so that writing there cannot fail for want
+    /// of it, and makes the file as long as that. `Unsupported` where that cannot be promised.
+    fn allocate(&self, offset: u64, len: u64) -> Result<()> {
+        let _ = (offset, len);
+        Err(FsError::Unsupported)
+    }
+
     /// Waits until everything written is where it survives.
     fn sync(&self) -> Result<()> {
         Ok(())

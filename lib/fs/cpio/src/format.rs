@@ -159,7 +159,10 @@ impl Reader {
         // The very last padding may be missing.
         let len = data_end.next_multiple_of(4).min(bytes.len());
 
-        let [path @ .., 0] = name else { return Err(Problem::Name) };
+        let [name @ .., 0] = name else { return Err(Problem::Name) };
+        // More NULs may follow: padding, so that the contents start where they can be mapped.
+        let end = name.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let path = name.get(..end).unwrap_or_default();
         if path == TRAILER {
             return Ok((Item::Trailer, len));
         }

@@ -77,6 +77,14 @@ fn names(node: &NodeRef, cookie: u64) -> Vec<String> {
 }
 
 #[test]
+fn names_may_be_padded() {
+    let entries = [file(b"a\0\0\0\0", b"text"), file(b"b", b""), file(b"TRAILER!!!\0\0", b"")];
+    let root = mount(archive(&entries)).expect("a sound archive");
+    assert_eq!(root.lookup(b"a").expect("it").metadata().size, 4);
+    assert!(root.lookup(b"b").is_ok());
+}
+
+#[test]
 fn a_tree_looks_as_on_ext4() {
     let big = vec![7; 5000];
     let link = Entry { name: b"bin/ln", mode: 0o120777, data: b"sh", inode: 0, links: 1 };

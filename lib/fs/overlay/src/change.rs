@@ -264,6 +264,12 @@ impl Table {
         self.settle(number, file, true)
     }
 
+    pub fn allocate(&mut self, number: Number, offset: u64, len: u64) -> Result<()> {
+        let file = self.writable(number, u64::MAX)?;
+        file.allocate(offset, len)?;
+        self.settle(number, file, true)
+    }
+
     /// The upper file that holds the contents, or a new one with the first `keep` bytes of them.
     fn writable(&mut self, number: Number, keep: u64) -> Result<NodeRef> {
         let inode = self.get(number)?;

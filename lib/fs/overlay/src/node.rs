@@ -133,6 +133,10 @@ impl Node for OverlayNode {
         self.fs.table.lock().truncate(self.number, size)
     }
 
+    fn allocate(&self, offset: u64, len: u64) -> Result<()> {
+        self.fs.table.lock().allocate(self.number, offset, len)
+    }
+
     fn in_memory(&self) -> Option<MemorySource> {
         self.fs.table.lock().in_memory(self.number)
     }

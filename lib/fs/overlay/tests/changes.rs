@@ -181,6 +181,7 @@ fn no_room_changes_nothing() {
     assert_eq!(prog.write_at(0, b"x"), Err(FsError::NoSpace));
     assert!(prog.in_memory().is_some(), "as it was");
     assert_eq!(tree.used(), 0);
+    assert_eq!(prog.allocate(0, 3 * 4096), Err(FsError::NoSpace));
     assert_eq!(prog.truncate(8000), Ok(()));
     assert_eq!((tree.used(), prog.metadata().size), (2, 8000));
 }

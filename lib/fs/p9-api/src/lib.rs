@@ -1,13 +1,16 @@
-//! How a 9P file system reaches its server.
+//! What a 9P client needs of a transport: whole messages there and back.
+//!
+//! The client file system (`unilith-9p`) and the transports (virtio) meet here and know nothing of
+//! each other.
 #![no_std]
 #![forbid(unsafe_code)]
 
-/// Why a message was not answered.
+/// Why an exchange failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelError {
-    /// The request is longer than the channel's limit, or `reply` is too short for any message.
+    /// The message is longer than the channel's limit.
     TooLong,
-    /// The server does not answer, or breaks the rules.
+    /// The device or the server does not answer properly.
     Broken,
 }
 
@@ -17,8 +20,5 @@ pub trait Channel: Send + Sync {
     fn limit(&self) -> usize;
 
     /// Sends a whole request message and waits for the reply; how many bytes of `reply` it fills.
-    ///
-    /// # Errors
-    /// See [`ChannelError`].
     fn exchange(&self, request: &[u8], reply: &mut [u8]) -> Result<usize, ChannelError>;
 }

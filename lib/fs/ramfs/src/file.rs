@@ -78,6 +78,28 @@ impl File {
         Ok(written)
     }
 
+    /// Takes the pages for `len` bytes from `offset` on, or none.
+    pub fn allocate(&mut self, offset: u64, len: u64, room: &mut u64) -> Result<(), FsError> {
+        let end = offset.checked_add(len).filter(|&end| end <= MAX_SIZE);
+        let end = end.ok_or(FsError::TooLarge)?;
+        let (first, last) = (offset / PAGE as u64, end.div_ceil(PAGE as u64));
+        let mut new = Vec::new();
+        for number in first..last {
+            if self.find(number).is_ok() {
+                continue;
+            }
+            if new.try_reserve(1).is_err() || self.page(number, room).is_none() {
+                // All of these are still zero: nothing was written.
+                self.pages.retain(|(number, _)| new.binary_search(number).is_err());
+                *room += new.len() as u64;
+                return Err(FsError::NoSpace);
+            }
+            new.push(number);
+        }
+        self.size = self.size.max(end);
+        Ok(())
+    }
+
     /// Where a page is, or belongs. Files are mostly written and read in order.
     fn find(&self, number: u64) -> Result<usize, usize> {
         match self.pages.last() {

@@ -111,6 +111,10 @@ impl Node for RamNode {
         self.fs.table.lock().truncate(self.number, size)
     }
 
+    fn allocate(&self, offset: u64, len: u64) -> Result<()> {
+        self.fs.table.lock().allocate(self.number, offset, len)
+    }
+
     fn read_link(&self) -> Result<Vec<u8>> {
         match &self.fs.table.lock().get(self.number)?.body {
             Body::Symlink(target) => Ok(target.to_vec()),

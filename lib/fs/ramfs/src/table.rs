@@ -72,6 +72,13 @@ impl Table {
         Ok(())
     }
 
+    pub fn allocate(&mut self, number: Number, offset: u64, len: u64) -> Result<()> {
+        let inode = find_mut(&mut self.inodes, number)?;
+        inode.file()?.allocate(offset, len, &mut self.room)?;
+        inode.touch();
+        Ok(())
+    }
+
     /// Adds an inode under a new name.
     pub fn create(&mut self, dir: Number, name: &[u8], inode: Inode) -> Result<Number> {
         self.free_name(dir, name)?;

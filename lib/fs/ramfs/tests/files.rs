@@ -117,6 +117,21 @@ fn space_is_limited_and_holes_are_free() {
 }
 
 #[test]
+fn room_is_taken_whole_or_not_at_all() {
+    let root = unilith_ramfs::with_limit(0o755, 4 * 4096);
+    let file = root.create(b"f", 0o644).expect("made");
+    file.write_at(4096, b"kept").expect("written");
+    assert_eq!(file.allocate(100, 5 * 4096), Err(FsError::NoSpace));
+    assert_eq!((root.statfs().free_blocks, file.metadata().size), (3, 4100));
+    assert_eq!(file.allocate(100, 3 * 4096), Ok(()));
+    assert_eq!((root.statfs().free_blocks, file.metadata().size), (0, 100 + 3 * 4096));
+    let mut buf = [1; 4];
+    assert_eq!((file.read_at(4096, &mut buf), &buf), (Ok(4), b"kept"));
+    assert_eq!((file.read_at(8192, &mut buf), buf), (Ok(4), [0; 4]));
+    assert_eq!(file.allocate(u64::MAX, 2), Err(FsError::TooLarge));
+}
+
+#[test]
 fn cookies_survive_changes() {
     let root = ram();
     for name in [b"a", b"b", b"c"] {

@@ -16,6 +16,12 @@ fn call<const N: usize>(number: u32, args: [usize; N]) -> Result<usize, Errno> {
     call_in(&[unilith_posix_fd::SYSCALLS, unilith_posix_event::SYSCALLS], number, args)
 }
 
+fn close(fds: &[usize]) {
+    for &fd in fds {
+        call(nr::__NR_close, [fd]).expect("open");
+    }
+}
+
 fn number(at: usize) -> u64 {
     u64::from_ne_bytes(peek(at, 8).try_into().expect("eight"))
 }
@@ -65,7 +71,7 @@ fn an_eventfd_counts() {
         });
         let (ms, got) = timed(|| take(w));
         assert!(got == Ok(5) && ms >= 15, "{ms}");
-        [fd, s, w].iter().for_each(|&fd| drop(call(nr::__NR_close, [fd]).expect("open")));
+        close(&[fd, s, w]);
     });
 }
 
@@ -116,7 +122,7 @@ fn a_timerfd_expires() {
         assert_eq!(call(nr::__NR_timerfd_gettime, [1, PAD]), Err(Errno::EINVAL));
         assert_eq!(call(nr::__NR_timerfd_create, [99, 0]), Err(Errno::EINVAL));
         assert_eq!(call(nr::__NR_write, [fd, PAD, 8]), Err(Errno::EINVAL));
-        [fd, e].iter().for_each(|&fd| drop(call(nr::__NR_close, [fd]).expect("open")));
+        close(&[fd, e]);
         assert_eq!((unilith_posix_event::POLLER.arm)(), u64::MAX);
     });
 }

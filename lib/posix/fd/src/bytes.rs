@@ -1,4 +1,7 @@
 //! Where bytes come from and go to: the application's memory, or the kernel's.
+//!
+//! Touching the application's memory may mean waiting for a disk, if a file is mapped there that
+//! nobody has read yet. Who moves bytes while something is locked has them prepared before.
 
 use unilith_posix_abi::{Errno, IoVec, Result, UserPtr};
 
@@ -6,6 +9,10 @@ use unilith_posix_abi::{Errno, IoVec, Result, UserPtr};
 pub trait Source {
     /// How many bytes are left.
     fn left(&self) -> usize;
+
+    /// What comes next will not make anybody wait, until somebody waits. After that no more is
+    /// given at a time than was prepared, which is more than any message has.
+    fn prepare(&mut self) {}
 
     /// Moves the next bytes into `into`; how many. Fewer than both have room for only if the rest
     /// cannot be read: see [`fault`](Self::fault).
@@ -20,6 +27,9 @@ pub trait Sink {
     /// How many bytes there is room for.
     fn left(&self) -> usize;
 
+    /// Has the place of what comes next ready; see [`Source::prepare`].
+    fn prepare(&mut self) {}
+
     /// Takes the next bytes; how many. Fewer than both have room for only if the rest cannot be
     /// written: see [`fault`](Self::fault).
     fn put(&mut self, bytes: &[u8]) -> usize;
@@ -33,6 +43,11 @@ pub fn moved(count: usize, fault: bool) -> Result<usize> {
     if count == 0 && fault { Err(Errno::EFAULT) } else { Ok(count) }
 }
 
+/// Bytes that are prepared at a time: no less than a message of AF_UNIX can have.
+const WINDOW: usize = 256 * 1024;
+/// Memory is mapped in pages of so many bytes.
+const PAGE: usize = 4096;
+
 /// A place in pieces of the application's memory, which moves on.
 #[derive(Clone, Copy, Debug)]
 pub struct UserPieces<'a> {
@@ -41,6 +56,8 @@ pub struct UserPieces<'a> {
     /// How much of the current piece is behind.
     within: usize,
     left: usize,
+    /// Bytes that can be moved before the next preparation.
+    prepared: usize,
     fault: bool,
 }
 
@@ -48,7 +65,19 @@ impl<'a> UserPieces<'a> {
     /// The start of `pieces`, of which no more than `limit` bytes are used.
     pub fn new(pieces: &'a [IoVec], limit: usize) -> Self {
         let all = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len));
-        Self { pieces, within: 0, left: all.min(limit), fault: false }
+        Self { pieces, within: 0, left: all.min(limit), prepared: usize::MAX, fault: false }
+    }
+
+    /// Touches every page that comes next. A page that has been read is in memory: writing to it
+    /// does not wait either.
+    fn touch(&mut self) {
+        self.prepared = WINDOW;
+        let mut ahead = *self;
+        ahead.each(WINDOW, |at, len, _| {
+            let pages = (at.0 / PAGE)..=(at.0.saturating_add(len - 1) / PAGE);
+            let first = |page: usize| UserPtr(at.0.max(page.saturating_mul(PAGE)));
+            pages.into_iter().all(|page| first(page).copy_in(&mut [0]).is_ok())
+        });
     }
 
     /// Moves on by `count` bytes without touching them.
@@ -59,7 +88,7 @@ impl<'a> UserPieces<'a> {
     /// Calls `act` with an address, a length and how many bytes came before, until `count` bytes
     /// are done or `act` says false. How many bytes.
     fn each(&mut self, count: usize, mut act: impl FnMut(UserPtr, usize, usize) -> bool) -> usize {
-        let count = if self.fault { 0 } else { count.min(self.left) };
+        let count = if self.fault { 0 } else { count.min(self.left).min(self.prepared) };
         let mut done = 0;
         while done < count
             && let Some((piece, rest)) = self.pieces.split_first()
@@ -76,6 +105,7 @@ impl<'a> UserPieces<'a> {
             }
         }
         self.left -= done;
+        self.prepared -= done;
         done
     }
 }
@@ -83,6 +113,10 @@ impl<'a> UserPieces<'a> {
 impl Source for UserPieces<'_> {
     fn left(&self) -> usize {
         self.left
+    }
+
+    fn prepare(&mut self) {
+        self.touch();
     }
 
     fn get(&mut self, into: &mut [u8]) -> usize {
@@ -99,6 +133,10 @@ impl Source for UserPieces<'_> {
 impl Sink for UserPieces<'_> {
     fn left(&self) -> usize {
         self.left
+    }
+
+    fn prepare(&mut self) {
+        self.touch();
     }
 
     fn put(&mut self, bytes: &[u8]) -> usize {

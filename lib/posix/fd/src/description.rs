@@ -2,12 +2,13 @@
 
 use crate::File;
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use unilith_posix_abi::raw::general::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
 };
 use unilith_posix_abi::{Errno, Result};
-use unilith_posix_task::{NEVER, WaitQueue, wait};
+use unilith_posix_task::WaitQueue;
+use unilith_sched_api::Mutex;
 use unilith_sync::Lock;
 
 /// An open file: what several descriptors may share.
@@ -16,20 +17,9 @@ pub struct Description {
     /// O_APPEND and the like; and the access mode.
     flags: AtomicU32,
     offset: Lock<u64>,
-    /// Somebody is between reading the offset and moving it, and may wait for a disk.
-    moving: AtomicBool,
-    moved: WaitQueue,
+    /// Held from reading the offset to moving it, also while a disk is waited for.
+    turn: Mutex<()>,
     closed: WaitQueue,
-}
-
-/// The right to move the offset.
-struct Turn<'a>(&'a Description);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.moving.store(false, Relaxed);
-        self.0.moved.wake(1);
-    }
 }
 
 impl Drop for Description {
@@ -48,8 +38,7 @@ impl Description {
             file,
             flags: AtomicU32::new(flags),
             offset: Lock::new(0),
-            moving: AtomicBool::new(false),
-            moved: WaitQueue::new(),
+            turn: Mutex::new(()),
             closed: WaitQueue::new(),
         }
     }
@@ -97,7 +86,7 @@ impl Description {
         if !self.file.is_seekable() {
             return act(0);
         }
-        let _turn = self.turn()?;
+        let _turn = self.turn.lock();
         let offset = match append && self.flags() & O_APPEND != 0 {
             true => self.file.metadata()?.size,
             false => self.offset(),
@@ -105,11 +94,6 @@ impl Description {
         let done = act(offset)?;
         self.set_offset(offset.saturating_add(done as u64));
         Ok(done)
-    }
-
-    fn turn(&self) -> Result<Turn<'_>> {
-        let free = || (!self.moving.swap(true, Relaxed)).then_some(Turn(self));
-        wait(&[&self.moved], NEVER, free)?.ok_or(Errno::EINTR)
     }
 
     /// Its observers are told when nobody has the description any more, right before the file

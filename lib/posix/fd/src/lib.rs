@@ -33,7 +33,6 @@ pub use events::Events;
 pub use file::File;
 pub use mask::with_mask;
 pub use nameless::{nameless, new_inode};
-pub use poll::sleep_until;
 pub use ring::Ring;
 pub use transfer::{MAX_COUNT, partial};
 pub use waiting::{Direction, deadline, wait_for};

@@ -15,11 +15,6 @@ use unilith_posix_task::WaitQueue;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Waits until `monotonic_ns` says `deadline`.
-pub fn sleep_until(deadline: u64) {
-    unilith_sched_api::sleep_until(deadline);
-}
-
 /// Asks whenever something happens to one of `files`, until `ask` finds something or it is `end`.
 fn wait<'a>(
     files: impl Iterator<Item = &'a Arc<Description>>,

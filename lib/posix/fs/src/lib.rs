@@ -9,13 +9,16 @@
 
 extern crate alloc;
 
+mod attributes;
 mod change;
 mod directory;
+mod lock;
 mod metadata;
 mod node_file;
 mod opening;
 mod place;
 mod procfs;
+mod space;
 mod stat;
 mod statfs;
 
@@ -25,10 +28,13 @@ pub use procfs::PROCFS;
 
 /// The calls themselves.
 pub mod calls {
+    pub use crate::attributes::*;
     pub use crate::change::*;
     pub use crate::directory::*;
+    pub use crate::lock::*;
     pub use crate::metadata::*;
     pub use crate::opening::*;
+    pub use crate::space::*;
     pub use crate::stat::*;
     pub use crate::statfs::*;
 }
@@ -99,4 +105,31 @@ pub const SYSCALLS: &[Entry] = &[
     metadata::fchown::ENTRY,
     metadata::fchownat::ENTRY,
     metadata::utimensat::ENTRY,
+    attributes::getxattr::ENTRY,
+    attributes::lgetxattr::ENTRY,
+    attributes::fgetxattr::ENTRY,
+    attributes::setxattr::ENTRY,
+    attributes::lsetxattr::ENTRY,
+    attributes::fsetxattr::ENTRY,
+    attributes::listxattr::ENTRY,
+    attributes::llistxattr::ENTRY,
+    attributes::flistxattr::ENTRY,
+    attributes::removexattr::ENTRY,
+    attributes::lremovexattr::ENTRY,
+    attributes::fremovexattr::ENTRY,
+    lock::flock::ENTRY,
+    #[cfg(target_arch = "x86_64")]
+    metadata::utime::ENTRY,
+    #[cfg(target_arch = "x86_64")]
+    metadata::utimes::ENTRY,
+    #[cfg(target_arch = "x86_64")]
+    metadata::futimesat::ENTRY,
+    opening::openat2::ENTRY,
+    #[cfg(target_arch = "x86_64")]
+    directory::getdents::ENTRY,
+    space::fallocate::ENTRY,
+    space::sync_file_range::ENTRY,
+    space::readahead::ENTRY,
+    space::mount::ENTRY,
+    space::umount2::ENTRY,
 ];

@@ -92,6 +92,63 @@ fn read_time(from: UserPtr, now: Timestamp) -> Result<Option<Timestamp>> {
     }
 }
 
+/// Sets both times of the file at a path; both now if `times` is null.
+#[cfg(target_arch = "x86_64")]
+fn set_times(
+    dir: Fd,
+    path: UserPtr,
+    times: UserPtr,
+    read: impl Fn(UserPtr) -> Result<[Timestamp; 2]>,
+) -> Result<()> {
+    let now = Timestamp::from_ns(unilith_platform::realtime_ns());
+    let [accessed, modified] = if times.is_null() { [now, now] } else { read(times)? };
+    let (accessed, modified) = (Some(accessed), Some(modified));
+    let node = match path.is_null() {
+        true => node_of(dir)?,
+        false => Place::read(dir, path)?.node(true)?,
+    };
+    Ok(node.set_metadata(&MetadataChange { accessed, modified, ..Default::default() })?)
+}
+
+/// Reads two `struct timeval`. EINVAL if they are none.
+#[cfg(target_arch = "x86_64")]
+fn read_timevals(from: UserPtr) -> Result<[Timestamp; 2]> {
+    let read = |from: UserPtr| match u32::try_from(from.add(8).read_u64()?) {
+        Ok(micros @ 0..1_000_000) => {
+            Ok(Timestamp { seconds: from.read_u64()? as i64, nanoseconds: micros * 1000 })
+        }
+        _ => Err(Errno::EINVAL),
+    };
+    Ok([read(from)?, read(from.add(16))?])
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// utime(2)
+    pub fn utime[__NR_utime](path: UserPtr, times: UserPtr) -> Result<()> {
+        set_times(Fd::CWD, path, times, |from| {
+            let seconds = [from.read_u64()?, from.add(8).read_u64()?];
+            Ok(seconds.map(|seconds| Timestamp { seconds: seconds as i64, nanoseconds: 0 }))
+        })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// utimes(2)
+    pub fn utimes[__NR_utimes](path: UserPtr, times: UserPtr) -> Result<()> {
+        set_times(Fd::CWD, path, times, read_timevals)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+syscall! {
+    /// futimesat(2)
+    pub fn futimesat[__NR_futimesat](dir: Fd, path: UserPtr, times: UserPtr) -> Result<()> {
+        set_times(dir, path, times, read_timevals)
+    }
+}
+
 syscall! {
     /// utimensat(2): without a path the times of `dir` itself are set, without times it is now.
     pub fn utimensat[__NR_utimensat](

@@ -5,13 +5,14 @@ use crate::node_file::NodeFile;
 use crate::place::Place;
 use crate::procfs::OpenNode;
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 use unilith_fs_api::{FileType, NodeRef};
 use unilith_posix_abi::raw::general::{
     O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH,
-    O_RDONLY, O_TRUNC, O_WRONLY,
+    O_RDONLY, O_TRUNC, O_WRONLY, open_how,
 };
-use unilith_posix_abi::{Errno, Fd, Result, UserPtr, syscall};
+use unilith_posix_abi::{Errno, Fd, PATH_MAX, Result, UserPtr, decode, syscall};
 use unilith_posix_fd::table;
 
 /// The bit of O_TMPFILE that is not O_DIRECTORY: the kernel's `__O_TMPFILE`.
@@ -129,6 +130,39 @@ syscall! {
     pub fn openat[__NR_openat](dir: Fd, path: UserPtr, flags: u32, mode: u32) -> Result<Fd> {
         const { assert!(KEPT & (O_APPEND | O_NONBLOCK) == O_APPEND | O_NONBLOCK) };
         open_at(dir, path, flags, mode)
+    }
+}
+
+syscall! {
+    /// openat2(2): openat(2) that refuses flags it does not know. Of `resolve` none is supported,
+    /// which programs take for a kernel that is too old.
+    pub fn openat2[__NR_openat2](dir: Fd, path: UserPtr, how: UserPtr, size: usize) -> Result<Fd> {
+        const SIZE: usize = size_of::<open_how>();
+        /// The access mode, and the flags from O_CREAT to O_TMPFILE.
+        const KNOWN: u64 = 0o37_777_703;
+        if size < SIZE {
+            return Err(Errno::EINVAL);
+        }
+        if size > PATH_MAX {
+            return Err(Errno::E2BIG);
+        }
+        let bytes: [u8; SIZE] = how.read()?;
+        let mut rest = vec![0; size - SIZE];
+        how.add(SIZE).copy_in(&mut rest)?;
+        if rest.iter().any(|&byte| byte != 0) {
+            return Err(Errno::E2BIG);
+        }
+        let (flags, mode) = (decode!(bytes, open_how, flags), decode!(bytes, open_how, mode));
+        let creates = flags & u64::from(O_CREAT | TMPFILE) != 0;
+        if decode!(bytes, open_how, resolve) != 0
+            || flags & !KNOWN != 0
+            || mode & !0o7777 != 0
+            || mode != 0 && !creates
+            || flags & u64::from(O_PATH) != 0 && flags & !u64::from(WITH_PATH) != 0
+        {
+            return Err(Errno::EINVAL);
+        }
+        open_at(dir, path, flags as u32, mode as u32)
     }
 }
 

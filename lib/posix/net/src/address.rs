@@ -194,7 +194,9 @@ mod tests {
                 let again = address.encode(domain);
                 prop_assert!(again.len() <= UN + 1);
                 if address != Address::Unspecified {
-                    prop_assert_eq!(Address::decode(domain, &again), Ok(address));
+                    // A path that fills the structure has no NUL there.
+                    let again = &again[..again.len().min(UN)];
+                    prop_assert_eq!(Address::decode(domain, again), Ok(address));
                 }
             }
         }

@@ -7,7 +7,7 @@ use core::mem::offset_of;
 use unilith_posix_abi::raw::net::{
     MSG_CTRUNC, SCM_CREDENTIALS, SCM_RIGHTS, SOL_SOCKET, cmsghdr, ucred,
 };
-use unilith_posix_abi::{Errno, Fd, Result, Scalar, UserPtr, encode};
+use unilith_posix_abi::{Errno, Fd, Result, Scalar, UserPtr, buffer, encode};
 use unilith_posix_fd::table;
 
 /// Bytes of a header.
@@ -33,7 +33,7 @@ pub fn read(from: UserPtr, len: usize) -> Result<Rights> {
     if len > LONGEST {
         return Err(Errno::ENOBUFS);
     }
-    let mut bytes = alloc::vec![0; len];
+    let mut bytes = buffer(len)?;
     from.copy_in(&mut bytes)?;
     let mut rights = Vec::new();
     let mut rest = bytes.as_slice();

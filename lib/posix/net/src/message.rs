@@ -6,7 +6,6 @@ use crate::endpoint::{Incoming, Outgoing, Rights};
 use crate::socket::{SocketFile, socket_of};
 use alloc::vec::Vec;
 use core::mem::offset_of;
-use unilith_posix_abi::raw::general::timespec;
 use unilith_posix_abi::raw::net::{
     AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK,
     MSG_TRUNC, MSG_WAITALL, SOCK_STREAM, mmsghdr, msghdr,
@@ -44,9 +43,12 @@ fn send(
     let mut message = Outgoing { data, to, rights };
     let mut done = 0;
     loop {
-        let sent =
-            wait_for(open, Direction::Write, nonblocking, |_| socket.endpoint.send(&mut message));
+        let sent = wait_for(open, Direction::Write, nonblocking, |_| {
+            message.data.prepare();
+            socket.endpoint.send(&mut message)
+        });
         match sent {
+            Ok(0) => return Ok(done),
             Ok(count) => done += count,
             Err(error) => {
                 let connected = socket.kind == SOCK_STREAM || socket.domain == AF_UNIX;
@@ -93,8 +95,10 @@ fn receive(
     let peek = flags & MSG_PEEK != 0;
     let mut message = Incoming { data, peek, from: None, length: 0, rights: Vec::new() };
     loop {
-        let got =
-            wait_for(open, Direction::Read, nonblocking, |_| socket.endpoint.receive(&mut message));
+        let got = wait_for(open, Direction::Read, nonblocking, |_| {
+            message.data.prepare();
+            socket.endpoint.receive(&mut message)
+        });
         let count = match got {
             Ok(count) => count,
             Err(error) if received.count == 0 => return Err(error),
@@ -308,7 +312,6 @@ syscall! {
         flags: u32,
         timeout: UserPtr,
     ) -> Result<usize> {
-        const { assert!(size_of::<timespec>() == 16) };
         let open = table::get(fd)?;
         let socket = socket_of(&open)?;
         let timeout = if timeout.is_null() { None } else { Some(timeout.read_timespec()?) };

@@ -145,11 +145,5 @@ mod tests {
         text.clear();
         line(&mut text, &area, "[heap]");
         assert_eq!(text.find("[heap]"), Some(NAME_COLUMN));
-        text.clear();
-        figures(&mut text, &area);
-        assert!(text.starts_with("Size:                  8 kB\n"), "{text}");
-        assert!(text.contains("Private_Dirty:         8 kB\n"), "{text}");
-        let none = Area { prot: Prot::default(), ..area };
-        assert_eq!(resident(&none), 0);
     }
 }

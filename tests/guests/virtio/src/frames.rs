@@ -39,9 +39,9 @@ fn reply(frame: &[u8]) -> Option<[u8; 6]> {
 }
 
 /// Asks thousands of times, in bursts, and waits for the replies with the processor halted. The
-/// gateway's address, and how many replies came.
-pub fn resolve(net: &dyn Device) -> (Option<[u8; 6]>, usize) {
-    let (mut gateway, mut replies) = (None, 0);
+/// gateway's address, how many replies came, and how often the processor halted for that.
+pub fn resolve(net: &dyn Device) -> (Option<[u8; 6]>, usize, usize) {
+    let (mut gateway, mut replies, mut halts) = (None, 0, 0);
     for _ in 0..ROUNDS {
         for _ in 0..BURST {
             net.send(FRAME, None, &mut |frame| request(net.address(), frame));
@@ -56,9 +56,10 @@ pub fn resolve(net: &dyn Device) -> (Option<[u8; 6]>, usize) {
                 }
             };
             if !net.receive(take) && !net.arm() {
+                halts += 1;
                 idle(deadline);
             }
         }
     }
-    (gateway, replies)
+    (gateway, replies, halts)
 }

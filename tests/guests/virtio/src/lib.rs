@@ -1,13 +1,12 @@
 //! Uses every virtio device that there is, and says what came of it.
 #![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod alone;
 mod frames;
 
 use alloc::vec;
-use core::sync::atomic::Ordering;
 use unilith_block_api::{BlockDevice, SECTOR_SIZE};
 use unilith_net_api::Device;
 use unilith_print::{eprintln, println};
@@ -19,8 +18,6 @@ pub fn main() -> i32 {
     unilith_virtio_blk::disks().iter().for_each(disk);
     unilith_virtio_net::devices().iter().for_each(network);
     unilith_virtio_9p::servers().iter().for_each(|server| files(server));
-    let waits = alone::WAITS.load(Ordering::Relaxed);
-    eprintln!("waited {waits} times");
     eprintln!("{} us", (unilith_platform::monotonic_ns() - start) / 1000);
     0
 }
@@ -57,7 +54,8 @@ fn disk(disk: &unilith_virtio_blk::Disk) {
 fn network(net: &unilith_virtio_net::Net) {
     println!("net: {:x?}, mtu {}, {:?}", net.address(), net.mtu(), net.offload());
     println!("net: link is up: {}", net.link_is_up());
-    let (gateway, replies) = frames::resolve(net);
+    let (gateway, replies, halts) = frames::resolve(net);
+    eprintln!("{halts} halts");
     println!("net: {replies} replies, gateway {gateway:x?}");
 }
 
@@ -77,8 +75,9 @@ fn files(server: &unilith_virtio_9p::Server) {
     request.iter_mut().zip(len).for_each(|(to, from)| *to = from);
     let mut reply = [0; 100];
     let reply = server.exchange(&request, &mut reply).map(|len| reply.get(..len).unwrap_or(&[]));
+    let tag = server.tag().escape_ascii();
     match reply {
-        Ok(reply) => println!("9p: {}: {}", server.tag(), reply.escape_ascii()),
-        Err(error) => println!("9p: {}: {error:?}", server.tag()),
+        Ok(reply) => println!("9p: {tag}: {}", reply.escape_ascii()),
+        Err(error) => println!("9p: {tag}: {error:?}"),
     }
 }

@@ -72,6 +72,11 @@ impl Fresh {
         command
     }
 
+    /// A file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Whether the building of an image was begun.
     pub fn has_built(&self) -> bool {
         let built = fs::read_dir(self.dir.path().join("build")).into_iter().flatten().flatten();

@@ -228,17 +228,17 @@ impl UserSpace for Fake {
     fn map(_: usize, _: Prot, _: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError> {
         Err(MapError::NoMemory)
     }
-    fn relocate(_: usize, _: usize, _: usize) -> Result<(), MapError> {
-        Err(MapError::NoMemory)
-    }
-    fn is_mapped(addr: usize) -> bool {
-        USER.contains(&addr)
-    }
     fn protect(_: usize, _: usize, _: Prot) -> Result<(), MapError> {
         Err(MapError::NoMemory)
     }
     fn unmap(_: usize, _: usize) -> Result<(), MapError> {
         Err(MapError::NoMemory)
+    }
+    fn relocate(_: usize, _: usize, _: usize) -> Result<(), MapError> {
+        Err(MapError::NoMemory)
+    }
+    fn is_mapped(addr: usize) -> bool {
+        USER.contains(&addr)
     }
     fn resident(_: usize, _: usize) -> usize {
         0
@@ -274,7 +274,7 @@ impl UserSpace for Fake {
     }
     fn prepare(_: &'static Handlers) {}
     fn enter(_: &Registers) -> ! {
-        panic!("started")
+        panic!("entered")
     }
     fn registers() -> Registers {
         Registers::default()

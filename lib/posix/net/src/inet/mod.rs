@@ -39,6 +39,15 @@ fn errno(error: NetError) -> Errno {
     }
 }
 
+/// As [`errno`], of an option: one that the stack does not have is no option. Programs that would
+/// rather have it (redis, for IPV6_V6ONLY) do without then.
+fn option_errno(error: NetError) -> Errno {
+    match error {
+        NetError::Unsupported => Errno::ENOPROTOOPT,
+        error => errno(error),
+    }
+}
+
 /// A new endpoint, and its protocol.
 pub fn open(v6: bool, kind: u32, protocol: u32) -> Result<(Box<dyn Endpoint>, u32)> {
     match (kind, protocol) {
@@ -55,13 +64,10 @@ pub fn open(v6: bool, kind: u32, protocol: u32) -> Result<(Box<dyn Endpoint>, u3
     }
 }
 
-/// The address for the stack: a mapped one is one of IPv4. EAFNOSUPPORT if it is no address.
+/// The address for the stack, of the socket's family: to a socket of IPv6 an address of IPv4 is a
+/// mapped one. EAFNOSUPPORT if it is no address.
 fn to_stack(address: &Address) -> Result<SocketAddr> {
     match address {
-        Address::Inet(SocketAddr::V6(v6)) => match v6.ip().to_ipv4_mapped() {
-            Some(ip) => Ok(SocketAddr::new(ip.into(), v6.port())),
-            None => Ok((*v6).into()),
-        },
         Address::Inet(address) => Ok(*address),
         Address::Unspecified | Address::Unix(_) => Err(Errno::EAFNOSUPPORT),
     }

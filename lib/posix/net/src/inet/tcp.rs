@@ -1,6 +1,6 @@
 //! SOCK_STREAM: TCP.
 
-use super::{errno, events, to_destination, to_local, unbound};
+use super::{errno, events, option_errno, to_destination, to_local, unbound};
 use crate::address::Address;
 use crate::endpoint::{Directions, Endpoint, Incoming, Outgoing, Setting};
 use alloc::boxed::Box;
@@ -84,14 +84,14 @@ impl Endpoint for Tcp {
             self.phase.store(FRESH, Relaxed);
             return Err(errno(error));
         }
-        if ready.send || ready.receive || ready.receive_closed {
-            self.phase.store(ESTABLISHED, Relaxed);
-            return Ok(());
-        }
-        if ready.closed || ready.error {
+        if ready.closed {
             // Somebody else fetched the error.
             self.phase.store(FRESH, Relaxed);
             return Err(Errno::ECONNABORTED);
+        }
+        if ready.send || ready.receive {
+            self.phase.store(ESTABLISHED, Relaxed);
+            return Ok(());
         }
         Err(Errno::EAGAIN)
     }
@@ -172,7 +172,9 @@ impl Endpoint for Tcp {
             Setting::NoDelay(on) => self.socket.set_no_delay(on),
             Setting::KeepAlive(seconds) => self.socket.set_keep_alive(seconds),
             Setting::AbortOnClose(on) => self.socket.set_abort_on_close(on),
-            Setting::V6Only(on) if self.v6 => return self.socket.set_v6_only(on).map_err(errno),
+            Setting::V6Only(on) if self.v6 => {
+                return self.socket.set_v6_only(on).map_err(option_errno);
+            }
             Setting::V6Only(_) => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())

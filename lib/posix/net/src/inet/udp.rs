@@ -1,14 +1,13 @@
 //! SOCK_DGRAM: UDP.
 
-use super::{errno, events, to_destination, to_local, unbound};
+use super::{errno, events, option_errno, to_destination, to_local, unbound};
 use crate::address::Address;
 use crate::endpoint::{Directions, Endpoint, Incoming, Outgoing, Setting};
 use alloc::sync::Arc;
-use alloc::vec;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use unilith_net_api::Datagram;
-use unilith_posix_abi::{Errno, Result};
+use unilith_posix_abi::{Errno, Result, buffer};
 use unilith_posix_fd::{Events, Sink, Source, moved};
 use unilith_posix_task::WaitQueue;
 
@@ -83,7 +82,7 @@ impl Endpoint for Udp {
             let mut buffer = [0; SHORT];
             return self.send_gathered(to, message.data, &mut buffer[..len]);
         }
-        self.send_gathered(to, message.data, &mut vec![0; len])
+        self.send_gathered(to, message.data, &mut buffer(len)?)
     }
 
     fn receive(&self, message: &mut Incoming<'_>) -> Result<usize> {
@@ -141,7 +140,7 @@ impl Endpoint for Udp {
 
     fn set(&self, setting: Setting) -> Result<()> {
         match setting {
-            Setting::V6Only(on) if self.v6 => self.socket.set_v6_only(on).map_err(errno),
+            Setting::V6Only(on) if self.v6 => self.socket.set_v6_only(on).map_err(option_errno),
             // Nothing is kept back, nothing is probed, nothing waits to be sent.
             Setting::KeepAlive(_) | Setting::AbortOnClose(_) => Ok(()),
             _ => Err(Errno::ENOPROTOOPT),

@@ -5,7 +5,6 @@ use super::connection::Listener;
 use crate::address::Name;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
-use alloc::format;
 use alloc::sync::Weak;
 use alloc::vec::Vec;
 use unilith_fs_api::NodeRef;
@@ -63,7 +62,8 @@ impl Binding {
     /// Five hexadecimal digits, as unix(7) says.
     fn any(target: Target) -> Result<Self> {
         for number in 0..1u32 << 20 {
-            let name = Name::Abstract(format!("{number:05x}").into_bytes());
+            let digit = |place: u32| b"0123456789abcdef"[(number >> (4 * place) & 15) as usize];
+            let name = Name::Abstract((0..5).rev().map(digit).collect());
             match Self::new(&name, target.clone()) {
                 Err(Errno::EADDRINUSE) => {}
                 result => return result,

@@ -1,6 +1,6 @@
-//! `unilith bench`
+//! `unilith bench boot`
 
-use crate::args::{Bench, BenchWhat, Platform};
+use crate::args::{Bench, Platform};
 use crate::error::{Error, Result};
 use crate::output::{print, print_json};
 use crate::project;
@@ -10,20 +10,14 @@ use std::path::Path;
 use std::time::Duration;
 use unilith_image::app::App;
 use unilith_vmm::qemu::{self, Accel, Machine, floor_image};
-use unilith_vmm::{Input, Launch, Monitor, Outcome, host, run};
-
-pub fn bench(args: &Bench) -> Result {
-    match args.what {
-        BenchWhat::Boot => boot(args),
-    }
-}
+use unilith_vmm::{Devices, Input, Launch, Monitor, Outcome, host, run};
 
 /// The steps in which the smallest memory is searched, KiB.
 const STEP_KIB: u64 = 64;
 /// More than any boot needs.
 const MOST_KIB: u64 = 16 * 1024;
 
-fn boot(args: &Bench) -> Result {
+pub fn boot(args: &Bench) -> Result {
     if host::find(qemu::PROGRAM).is_none() {
         host::install(&[qemu::PACKAGE], "the benchmark boots virtual machines")
             .map_err(Error::failed)?;
@@ -83,6 +77,7 @@ fn launch(image: &Path, machine: Machine, memory_kib: u64) -> Launch {
         initrd: None,
         command_line: "unilith.framed".to_owned(),
         timeout: Some(Duration::from_secs(20)),
+        devices: Devices::default(),
         extra: vec![],
     }
 }

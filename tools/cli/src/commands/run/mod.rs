@@ -1,22 +1,21 @@
 //! `unilith run`
 
 use crate::args::{Accel, Machine, Options, Platform, Run};
-use crate::error::{Error, Result};
-use crate::output::{UNREAD, Working, print, say};
-use crate::project::{self, Subject};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use unilith_image::app::Kind;
-use unilith_image::build::Image;
-use unilith_image::cargo::Progress;
-use unilith_image::symbols::symbolise;
-use unilith_rootfs::{Source, Spec, cached_image};
-use unilith_vmm::{Input, Launch, Monitor, Outcome, encode_word, host, qemu};
+mod plan;
+mod report;
+mod root;
 
-/// Exit status of a guest that crashed.
-const CRASHED: u8 = 134;
+use crate::error::{Error, Result};
+use crate::output::{print, say};
+use crate::project::{self, Subject};
+use plan::Plan;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+use unilith_image::app::{App, Kind};
+use unilith_vmm::{Input, Launch, Monitor, encode_word, host, qemu};
+
 /// Memory for an application that asks for nothing, KiB.
 const NATIVE_KIB: u64 = 32 * 1024;
 /// Memory for a Linux program beside its root image, KiB.
@@ -33,16 +32,21 @@ const ARGUMENT_MAX: usize = 32 * 4096 - 1;
 pub fn run(args: &Run) -> Result {
     // Whatever can be wrong is found before anything that takes time.
     let root = project::root()?;
-    let subject = project::subject(&args.target.app)?;
-    let env = environment(args, &subject)?;
+    let mut subject = project::subject(&args.target.app)?;
     let timeout = timeout(args)?;
+    let mut plan = Plan::new(args, &subject.app)?;
+    if subject.app.directory == Path::new("") && plan.serves() {
+        subject.app = App::elf(true);
+    }
+    let env = environment(args, &subject)?;
     let mut options = args.target.options.clone();
     if args.timing {
         options.set.push("BOOT_TIMING=y".to_owned());
     }
     let mut choice = choose(&root, &subject, &options)?;
     options.plat = Some(choice.plat);
-    project::configure(&root, &subject.app, &options)?;
+    let configuration = project::configure(&root, &subject.app, &options)?;
+    plan.settle(&configuration)?;
     if args.accel == Accel::Kvm
         && choice.plat == Platform::Qemu
         && let Err(why) = host::kvm()
@@ -51,13 +55,18 @@ pub fn run(args: &Run) -> Result {
             "--accel kvm: {why}; leave out --accel, and the guest is translated"
         )));
     }
-    let initrd = root_image(&root, args, &subject)?;
+    if !args.dry_run {
+        plan.check_ports()?;
+    }
+    project::provide_program(&mut subject)?;
+    let initrd = root::image(&root, args, &subject, &plan, &env)?;
     memory(args, &subject, LEAST_IMAGE, initrd.as_deref())?;
-    command_line(args, &subject, choice.plat, &env)?;
+    command_line(args, &subject, choice.plat, &plan, &env)?;
 
     if !args.dry_run {
         choice = provide(choice)?;
         options.plat = Some(choice.plat);
+        plan.settle(&project::configure(&root, &subject.app, &options)?)?;
     }
     if let Some(reason) = choice.reason.filter(|_| !args.quiet) {
         let machine = match choice.plat {
@@ -72,9 +81,10 @@ pub fn run(args: &Run) -> Result {
     let launch = Launch {
         monitor: monitor(args, choice.plat),
         memory_kib: memory(args, &subject, image.memory, initrd.as_deref())?,
-        command_line: command_line(args, &subject, choice.plat, &env)?,
+        command_line: command_line(args, &subject, choice.plat, &plan, &env)?,
         image: image.image.clone(),
         initrd,
+        devices: plan.devices,
         timeout,
         extra: vec![],
     };
@@ -88,7 +98,7 @@ pub fn run(args: &Run) -> Result {
         Box::new(std::io::stderr()),
     )
     .map_err(Error::failed)?;
-    finish(&root, args, &image, launch.memory_kib, &outcome)
+    report::finish(&root, args, &image, launch.memory_kib, &outcome)
 }
 
 /// A platform, and why it was chosen if nobody asked for it.
@@ -191,55 +201,6 @@ fn environment(args: &Run, subject: &Subject) -> Result<Vec<(Vec<u8>, Vec<u8>)>>
     Ok(env)
 }
 
-/// Where the guest has file systems of its own: a program there would be hidden behind them.
-const MOUNTED: [&str; 2] = ["/tmp", "/dev"];
-
-/// The program's place in the guest: where it is on this machine, if that can be.
-fn guest_path(program: &Path) -> Result<String> {
-    let path = std::path::absolute(program).map_err(Error::failed)?;
-    // `.` and `..` would mean something else among the guest's directories.
-    let path = if path.components().any(|c| c.as_os_str() == "..") {
-        path.canonicalize().map_err(Error::failed)?
-    } else {
-        path
-    };
-    let path = match path.file_name() {
-        Some(name) if MOUNTED.iter().any(|place| path.starts_with(place)) => {
-            Path::new("/program").join(name)
-        }
-        _ => path,
-    };
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::usage(format!("{}: a path that is not UTF-8; rename it", path.display()))
-    })
-}
-
-/// The root file system with the program in it, from the cache if nothing has changed.
-fn root_image(root: &Path, args: &Run, subject: &Subject) -> Result<Option<PathBuf>> {
-    let configured = subject.app.rootfs.as_ref().map(|path| subject.app.directory.join(path));
-    let source = args.rootfs.clone().or(configured);
-    if source.is_none() && subject.program.is_none() {
-        return Ok(None);
-    }
-    let mut spec = Spec::default();
-    if let Some(path) = source {
-        spec.sources.push(Source::detect(&path)?);
-    }
-    if let Some(program) = &subject.program {
-        spec.files.push((guest_path(program)?, program.clone()));
-        spec.needs = subject.interpreter.clone();
-    }
-    let mut working = Working::new("packing the root file system");
-    let image = cached_image(&spec, &root.join("build/rootfs"), || working.step(""));
-    match (image, &subject.program) {
-        (Err(unilith_rootfs::Error::Lacks { path }), Some(program)) => Err(Error::usage(format!(
-            "{}: a dynamic program that needs {path}, which the root file system lacks; give --rootfs a directory that has it and the libraries, or a statically linked program",
-            program.display()
-        ))),
-        (result, _) => Ok(Some(result?)),
-    }
-}
-
 /// The memory of the machine, in KiB; `image` is what the image takes, in bytes.
 fn memory(args: &Run, subject: &Subject, image: u64, initrd: Option<&Path>) -> Result<u64> {
     let initrd_kib = match initrd {
@@ -248,12 +209,12 @@ fn memory(args: &Run, subject: &Subject, image: u64, initrd: Option<&Path>) -> R
     };
     let program_kib = match &subject.program {
         // Its segments are copied into pages of their own.
-        Some(path) => path.metadata().map_err(Error::failed)?.len().div_ceil(1024) + 512,
+        Some(p) => p.path.metadata().map_err(Error::failed)?.len().div_ceil(1024) + 512,
         None => 0,
     };
     let image_kib = image.div_ceil(1024);
     let least = LEAST_KIB + image_kib + initrd_kib + program_kib;
-    match args.memory.map(|mib| mib * 1024) {
+    match args.memory.or(subject.app.memory).map(|mib| mib * 1024) {
         Some(kib) if kib < least => {
             let parts = [
                 ("the image", LEAST_KIB + image_kib),
@@ -281,6 +242,7 @@ fn command_line(
     args: &Run,
     subject: &Subject,
     plat: Platform,
+    plan: &Plan,
     env: &[(Vec<u8>, Vec<u8>)],
 ) -> Result<String> {
     let mut words = Vec::new();
@@ -292,18 +254,25 @@ fn command_line(
         words.push("unilith.tty".to_owned());
     }
     if let Some(program) = &subject.program {
-        words.push(encode_word(format!("unilith.program={}", guest_path(program)?).as_bytes()));
-        let argv0 = [b"unilith.argv0=", program.as_os_str().as_bytes()].concat();
+        let path = root::guest_path(&program.path)?;
+        words.push(encode_word(format!("unilith.program={path}").as_bytes()));
+        let argv0 = [b"unilith.argv0=", program.path.as_os_str().as_bytes()].concat();
         words.push(encode_word(&argv0));
     }
+    words.extend(plan.words().iter().map(|word| encode_word(word.as_bytes())));
     for (name, value) in env {
         words.push(encode_word(&[b"env.", name.as_slice(), b"=", value].concat()));
     }
-    let own: Vec<&OsStr> = if args.args.is_empty() {
-        subject.app.args.iter().map(OsStr::new).collect()
+    let mut own: Vec<OsString> = Vec::new();
+    if let Some((before, script)) = subject.program.as_ref().and_then(|p| p.script.as_ref()) {
+        own.extend(before.iter().cloned());
+        own.push(root::guest_path(script)?.into());
+    }
+    if args.args.is_empty() {
+        own.extend(subject.app.args.iter().map(OsString::from));
     } else {
-        args.args.iter().map(AsRef::as_ref).collect()
-    };
+        own.extend(args.args.iter().cloned());
+    }
     if !own.is_empty() {
         words.push("--".to_owned());
         words.extend(own.iter().map(|arg| encode_word(arg.as_bytes())));
@@ -320,64 +289,4 @@ fn command_line(
         )));
     }
     Ok(line)
-}
-
-/// Reports what is to be reported, and finds the exit status.
-fn finish(root: &Path, args: &Run, image: &Image, memory_kib: u64, outcome: &Outcome) -> Result {
-    if !outcome.frames.is_empty() {
-        say(format_args!("backtrace:"));
-        match symbolise(root, &image.debug_image, &outcome.frames) {
-            Ok(lines) => {
-                lines.iter().for_each(|line| say(format_args!("  {line}")));
-                if lines.iter().any(|line| line.contains("alloc_error_handler")) {
-                    let mib = memory_kib / 1024;
-                    say(format_args!(
-                        "unilith: out of memory: the image had {mib} MiB; give it more with -m"
-                    ));
-                }
-            }
-            Err(error) => say(format_args!("  (no names: {error})")),
-        }
-    }
-    if args.timing {
-        show_timing(outcome);
-    }
-    if outcome.unread {
-        return Ok(UNREAD);
-    }
-    if outcome.timed_out {
-        let limit = args.timeout.unwrap_or_default();
-        say(format_args!("unilith: ended: the time limit of {limit} s has passed (--timeout)"));
-    }
-    match outcome.status {
-        Some(status) => Ok(status),
-        None if outcome.monitor_error.is_empty() => {
-            say(format_args!(
-                "unilith: the machine stopped without a word (a reset, as after a triple fault)"
-            ));
-            Ok(CRASHED)
-        }
-        None => {
-            let said = outcome.monitor_error.trim();
-            let remedy = if said.contains("Cannot allocate memory") {
-                "this machine has less memory than that; give a smaller -m"
-            } else {
-                "--dry-run shows the command"
-            };
-            Err(Error::failed(format!("the machine cannot be started: {said}; {remedy}")))
-        }
-    }
-}
-
-fn show_timing(outcome: &Outcome) {
-    let ms = |d: Duration| d.as_secs_f64() * 1e3;
-    if let Some(first) = outcome.first_byte {
-        say(format_args!("{:>12.2} ms  from start to the guest's first byte", ms(first)));
-    }
-    say(format_args!("{:>12.2} ms  from start to end", ms(outcome.total)));
-    let mut before = outcome.marks.first().map_or(0, |(_, cycles)| *cycles);
-    for (name, cycles) in &outcome.marks {
-        say(format_args!("{:>12} cycles  {name}", cycles.wrapping_sub(before)));
-        before = *cycles;
-    }
 }

@@ -1,0 +1,45 @@
+-- A database of 10,000 rows, in ten transactions.
+DROP TABLE IF EXISTS number;
+CREATE TABLE number (n INTEGER PRIMARY KEY, square INTEGER NOT NULL, text TEXT NOT NULL);
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM i WHERE n < 1999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 2000 UNION ALL SELECT n + 1 FROM i WHERE n < 2999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 3000 UNION ALL SELECT n + 1 FROM i WHERE n < 3999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 4000 UNION ALL SELECT n + 1 FROM i WHERE n < 4999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 5000 UNION ALL SELECT n + 1 FROM i WHERE n < 5999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 6000 UNION ALL SELECT n + 1 FROM i WHERE n < 6999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 7000 UNION ALL SELECT n + 1 FROM i WHERE n < 7999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 8000 UNION ALL SELECT n + 1 FROM i WHERE n < 8999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+BEGIN;
+WITH RECURSIVE i(n) AS (SELECT 9000 UNION ALL SELECT n + 1 FROM i WHERE n < 9999)
+INSERT INTO number SELECT n, n * n, 'the number ' || n FROM i;
+COMMIT;
+SELECT count(*), sum(square) FROM number;
+PRAGMA integrity_check;

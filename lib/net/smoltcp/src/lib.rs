@@ -1,0 +1,127 @@
+//! The network stack of an image: smoltcp's protocols, found by hashing.
+//!
+//! smoltcp looks at every socket for every packet, has no backlog, and keeps the buffers of a
+//! connection through TIME-WAIT. Here each connection has a set of sockets to itself: this crate
+//! finds the connection of a frame in a hash table, and shows smoltcp that frame and that socket
+//! ([`port`](self)). A connection is looked at when a segment arrived for it, when the
+//! application used it or when one of its timers is due; nothing is done per connection that is
+//! idle.
+//!
+//! - A half-open connection is its SYN and a seed (`half`), not a socket; one in TIME-WAIT is a
+//!   few numbers (`timewait`). Both tables are bounded.
+//! - Sockets are kept for the next connections with their buffers (`conn`).
+//! - Initial sequence numbers come from a hash under a secret key; none tells of another.
+//! - Congestion control (Reno) begins with the first retransmission; until then the windows bound
+//!   what is under way. Nagle's algorithm is on until an application turns it off.
+//! - What an application sends waits until it waits, unless it is a full segment (`eager`).
+//! - Received fragments of IP are dropped; datagrams that do not fit a frame are refused.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod config;
+mod conn;
+mod flow;
+mod half;
+mod hash;
+mod links;
+mod listen;
+mod net;
+mod parse;
+mod port;
+mod ports;
+mod slab;
+mod sockets;
+mod state;
+mod tcp;
+mod timewait;
+mod udp;
+
+pub use config::Addresses;
+pub use net::Net;
+pub use state::Statistics;
+
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use unilith_net_api::{Datagram, Device, Result, Socket, Stack};
+use unilith_platform::{cycles, entropy, monotonic_ns};
+use unilith_sched_api::Poller;
+use unilith_sync::Once;
+
+/// Half-open connections that are remembered.
+const HALF_OPEN: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_HALF_OPEN"), 256);
+
+/// Connections in TIME-WAIT that are remembered.
+const TIME_WAIT: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_TIME_WAIT"), 2048);
+
+static NET: Once<Arc<Net>> = Once::new();
+
+/// The stack of this image.
+pub struct Smoltcp;
+
+/// Has the scheduler look after the stack.
+pub const POLLER: Poller = Poller { run, arm };
+
+fn run() {
+    if let Some(net) = NET.get() {
+        net.poll();
+    }
+}
+
+fn arm() -> u64 {
+    NET.get().map_or(net::IDLE, |net| net.arm())
+}
+
+/// Sixteen bytes that nobody can guess, as far as this machine has such.
+fn secret() -> [u64; 2] {
+    let mut bytes = [0; 16];
+    if !entropy(&mut bytes) {
+        unilith_log::warn!("network: no source of entropy, sequence numbers can be guessed");
+        let [a, b] = [cycles(), monotonic_ns()];
+        return [a, a.rotate_left(32) ^ b];
+    }
+    let (low, high) = bytes.split_at(8);
+    let word = |half: &[u8]| half.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    [word(low), word(high)]
+}
+
+fn options() -> Addresses {
+    Addresses::from_options(|name| unilith_cmdline::option(name).map(|word| word.to_string()))
+}
+
+/// Starts the stack over a device, or with the loopback only. Called once, by the composition
+/// root; the boot does not wait for a lease.
+pub fn start(device: Option<Arc<dyn Device>>) {
+    if NET.set(Net::new(device, options(), secret())).is_err() {
+        unilith_log::warn!("network: the stack was started already");
+    }
+}
+
+/// The stack; with the loopback only if nobody started it.
+fn net() -> Result<&'static Arc<Net>> {
+    let loopback = || Net::new(None, Addresses::default(), secret());
+    NET.get_or_init(loopback).ok_or(unilith_net_api::NetError::NoMemory)
+}
+
+/// Servers that resolve names, for /etc/resolv.conf: from the command line, or from DHCP as soon
+/// as there is a lease.
+pub fn dns_servers() -> Vec<IpAddr> {
+    NET.get().map(|net| net.dns_servers()).unwrap_or_default()
+}
+
+impl Stack for Smoltcp {
+    fn tcp(v6: bool) -> Result<Arc<dyn Socket>> {
+        net()?.tcp(v6)
+    }
+
+    fn udp(v6: bool) -> Result<Arc<dyn Datagram>> {
+        net()?.udp(v6)
+    }
+
+    fn local_addresses() -> Vec<(IpAddr, u8)> {
+        net().map(|net| net.local_addresses()).unwrap_or_default()
+    }
+}

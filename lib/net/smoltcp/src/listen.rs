@@ -1,0 +1,137 @@
+//! Listeners, and what is left of connections.
+
+use crate::conn::Owner;
+use crate::flow::Link;
+use crate::parse::Segment;
+use crate::slab::Id;
+use crate::state::State;
+use crate::timewait::Past;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    IpAddress, IpEndpoint, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
+};
+use unilith_net_api::{NetError, Result};
+use unilith_sched_api::WaitQueue;
+
+/// What an application chose for a socket; connections have it from their listener.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    pub no_delay: bool,
+    pub keep_alive: Option<u32>,
+    pub abort_on_close: bool,
+}
+
+/// A socket that accepts connections.
+pub struct Listener {
+    pub endpoint: IpEndpoint,
+    /// Connections that may wait to be taken.
+    pub backlog: usize,
+    pub pending: VecDeque<Id>,
+    pub queue: Arc<WaitQueue>,
+    pub options: Options,
+}
+
+impl Listener {
+    pub fn is_full(&self) -> bool {
+        self.pending.len() >= self.backlog
+    }
+
+    /// How well it fits an address: not at all, or the more precisely the better.
+    fn fits(&self, address: IpAddress) -> Option<u8> {
+        let own = self.endpoint.addr;
+        match (own == address, own.is_unspecified(), own.version() == address.version()) {
+            (true, ..) => Some(2),
+            (false, true, true) => Some(1),
+            // "All" of IPv6 is all of IPv4 as well.
+            (false, true, false) => matches!(own, IpAddress::Ipv6(_)).then_some(0),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    /// Who listens there.
+    pub fn listener(&self, local: IpEndpoint) -> Option<Id> {
+        let candidates = self.listening.get(&local.port)?.iter();
+        let fitting =
+            candidates.filter_map(|id| Some((self.listeners.get(*id)?.fits(local.addr)?, *id)));
+        fitting.max_by_key(|(fit, _)| *fit).map(|(_, id)| id)
+    }
+
+    pub fn listen(&mut self, listener: Listener) -> Id {
+        let port = listener.endpoint.port;
+        let id = self.listeners.insert(listener);
+        self.listening.entry(port).or_default().push(id);
+        id
+    }
+
+    /// Takes a connection that waits.
+    pub fn accept(&mut self, listener: Id) -> Result<Id> {
+        let listener = self.listeners.get_mut(listener).ok_or(NetError::Invalid)?;
+        let id = listener.pending.pop_front().ok_or(NetError::WouldBlock)?;
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.owner = Owner::Application;
+        }
+        Ok(id)
+    }
+
+    /// Nobody listens any more: connections that wait are reset.
+    pub fn unlisten(&mut self, id: Id) {
+        let Some(listener) = self.listeners.remove(id) else { return };
+        if let Some(ids) = self.listening.get_mut(&listener.endpoint.port) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.listening.remove(&listener.endpoint.port);
+            }
+        }
+        self.half.close(id);
+        for pending in listener.pending {
+            if let Some(conn) = self.conns.get_mut(pending) {
+                conn.abort_on_close = true;
+            }
+            self.abandon(pending);
+        }
+    }
+
+    /// A segment for a connection that is over (RFC 9293, 3.10.7.4, TIME-WAIT): it is told what
+    /// was the last, once more. A reset is believed only if it has exactly the sequence number
+    /// that was told: then it comes from one who wants a new connection (RFC 1337 has the danger
+    /// of others).
+    pub fn answer_late(&mut self, link: Link, segment: Segment, past: Past, frame: &[u8]) {
+        if segment.rst && segment.seq == past.ack {
+            self.time_wait.remove(&segment.flow);
+        }
+        if segment.rst || segment.ack.is_none() && !segment.syn {
+            return;
+        }
+        let (local, remote) = (segment.flow.local, segment.flow.remote);
+        let repr = TcpRepr {
+            src_port: local.port,
+            dst_port: remote.port,
+            control: TcpControl::None,
+            seq_number: TcpSeqNumber(past.next as i32),
+            ack_number: Some(TcpSeqNumber(past.ack as i32)),
+            window_len: 0,
+            window_scale: None,
+            max_seg_size: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload: &[],
+        };
+        let len = repr.buffer_len();
+        let ip = IpRepr::new(local.addr, remote.addr, IpProtocol::Tcp, len, 64);
+        let mut packet: Vec<u8> = vec![0; ip.header_len() + len];
+        let sums = ChecksumCapabilities::default();
+        ip.emit(&mut packet, &sums);
+        if let Some(rest) = packet.get_mut(ip.header_len()..) {
+            let mut tcp = TcpPacket::new_unchecked(rest);
+            repr.emit(&mut tcp, &local.addr, &remote.addr, &sums);
+        }
+        self.links.answer(link, frame, &packet);
+    }
+}

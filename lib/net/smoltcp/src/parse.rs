@@ -1,0 +1,142 @@
+//! What a received frame is: only as much as is needed to find whom it is for.
+//!
+//! Lengths are checked here, and the checksums of TCP and UDP when the device has not done it.
+
+use crate::flow::Flow;
+use smoltcp::wire::{
+    ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, IpAddress, IpEndpoint,
+    IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
+};
+
+/// A segment of TCP, seen from here.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    pub flow: Flow,
+    pub seq: u32,
+    pub ack: Option<u32>,
+    pub syn: bool,
+    pub rst: bool,
+}
+
+/// A datagram of UDP.
+#[derive(Clone, Copy, Debug)]
+pub struct Udp<'a> {
+    pub from: IpEndpoint,
+    pub to: IpEndpoint,
+    pub payload: &'a [u8],
+}
+
+/// What is in a packet.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    Tcp(Segment),
+    Udp(Udp<'a>),
+    /// An answer may be in it to the question where a neighbour is.
+    Neighbour,
+    /// For smoltcp to look at.
+    Other,
+    /// To be dropped.
+    Bad,
+}
+
+/// The Ethernet header of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub from: EthernetAddress,
+    pub to: EthernetAddress,
+    pub protocol: EthernetProtocol,
+}
+
+/// Looks at a frame. `verify`: the checksums of TCP and UDP are not known to be right.
+pub fn frame(frame: &[u8], verify: bool) -> Option<(Header, Content<'_>)> {
+    let ethernet = EthernetFrame::new_checked(frame).ok()?;
+    let header = Header {
+        from: ethernet.src_addr(),
+        to: ethernet.dst_addr(),
+        protocol: ethernet.ethertype(),
+    };
+    let content = match header.protocol {
+        EthernetProtocol::Arp => Content::Neighbour,
+        EthernetProtocol::Ipv4 | EthernetProtocol::Ipv6 => {
+            packet(frame.get(ETHERNET_HEADER_LEN..)?, verify)
+        }
+        _ => Content::Bad,
+    };
+    Some((header, content))
+}
+
+/// Looks at a packet of IP.
+pub fn packet(packet: &[u8], verify: bool) -> Content<'_> {
+    match packet.first().map(|first| first >> 4) {
+        Some(4) => ipv4(packet, verify),
+        Some(6) => ipv6(packet, verify),
+        _ => None,
+    }
+    .unwrap_or(Content::Bad)
+}
+
+fn ipv4(packet: &[u8], verify: bool) -> Option<Content<'_>> {
+    let packet = Ipv4Packet::new_checked(packet).ok()?;
+    if packet.more_frags() || packet.frag_offset() != 0 {
+        return None;
+    }
+    transport(
+        packet.next_header(),
+        packet.src_addr().into(),
+        packet.dst_addr().into(),
+        packet.payload(),
+        verify,
+    )
+}
+
+fn ipv6(packet: &[u8], verify: bool) -> Option<Content<'_>> {
+    let packet = Ipv6Packet::new_checked(packet).ok()?;
+    transport(
+        packet.next_header(),
+        packet.src_addr().into(),
+        packet.dst_addr().into(),
+        packet.payload(),
+        verify,
+    )
+}
+
+fn transport(
+    protocol: IpProtocol,
+    from: IpAddress,
+    to: IpAddress,
+    payload: &[u8],
+    verify: bool,
+) -> Option<Content<'_>> {
+    Some(match protocol {
+        IpProtocol::Tcp => {
+            let tcp = TcpPacket::new_checked(payload).ok()?;
+            if verify && !tcp.verify_checksum(&from, &to) {
+                return None;
+            }
+            Content::Tcp(Segment {
+                flow: Flow {
+                    local: IpEndpoint::new(to, tcp.dst_port()),
+                    remote: IpEndpoint::new(from, tcp.src_port()),
+                },
+                seq: tcp.seq_number().0 as u32,
+                ack: tcp.ack().then(|| tcp.ack_number().0 as u32),
+                syn: tcp.syn(),
+                rst: tcp.rst(),
+            })
+        }
+        IpProtocol::Udp => {
+            let udp = UdpPacket::new_checked(payload).ok()?;
+            if verify && !udp.verify_checksum(&from, &to) {
+                return None;
+            }
+            Content::Udp(Udp {
+                from: IpEndpoint::new(from, udp.src_port()),
+                to: IpEndpoint::new(to, udp.dst_port()),
+                payload: udp.payload(),
+            })
+        }
+        // Neighbour solicitation and advertisement, RFC 4861.
+        IpProtocol::Icmpv6 if matches!(payload.first(), Some(135 | 136)) => Content::Neighbour,
+        _ => Content::Other,
+    })
+}

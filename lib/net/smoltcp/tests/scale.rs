@@ -1,0 +1,212 @@
+//! Many connections: what a packet costs and what is kept must not depend on their number.
+
+mod fake;
+
+use fake::*;
+use std::sync::Arc;
+use unilith_net_api::{NetError, Shutdown, Socket};
+
+/// One connection with a request and an answer, closed by `server_first`'s side first.
+fn serve(world: &World, listener: &Arc<dyn Socket>, server_first: bool) {
+    let (client, server) = world.connection(listener);
+    send(&client, b"GET").unwrap();
+    world.until(5, || server.ready().receive);
+    assert_eq!(receive(&server).unwrap(), b"GET");
+    send(&server, b"200").unwrap();
+    let (first, second) = if server_first { (&server, &client) } else { (&client, &server) };
+    world.until(5, || client.ready().receive);
+    assert_eq!(receive(&client).unwrap(), b"200");
+    first.shutdown(Shutdown::Both).unwrap();
+    world.until(5, || second.ready().receive_closed);
+    drop((client, server));
+    world.until(5, || world.a.statistics().connections + world.b.statistics().connections == 0);
+}
+
+#[test]
+fn twenty_thousand_connections_one_after_another() {
+    let world = World::new();
+    let listener = world.listen(80, 16);
+    let mut work = Vec::new();
+    for round in 0..20 {
+        let before = (world.a.statistics(), world.b.statistics());
+        for index in 0..1000 {
+            serve(&world, &listener, index % 2 == 0);
+        }
+        let after = (world.a.statistics(), world.b.statistics());
+        work.push((
+            after.0.turns - before.0.turns + after.1.turns - before.1.turns,
+            after.0.received + after.1.received - before.0.received - before.1.received,
+        ));
+        for statistics in [after.0, after.1] {
+            assert_eq!((statistics.connections, statistics.half_open), (0, 0));
+            assert!(statistics.time_wait <= 2048, "round {round}: {statistics:?}");
+            assert!(statistics.buffers <= 16 * 65536, "round {round}: {statistics:?}");
+        }
+    }
+    let (first, last) = (work[1], work[19]);
+    assert!(last.0 <= first.0 * 11 / 10 && last.1 <= first.1 * 11 / 10, "{work:?}");
+}
+
+#[test]
+fn a_packet_costs_the_same_beside_ten_thousand_idle_connections() {
+    let world = World::new();
+    let listener = world.listen(80, 4096);
+    let mut idle = Vec::new();
+    let mut costs = Vec::new();
+    for many in [1, 10_000] {
+        while idle.len() < many {
+            idle.push(world.connection(&listener));
+        }
+        world.pass(5 * SECOND);
+        let (client, server) = &idle[0];
+        let before = world.b.statistics();
+        for _ in 0..100 {
+            send(client, b"request").unwrap();
+            world.a.poll();
+            world.b.poll();
+            receive(server).unwrap();
+            send(server, b"answer").unwrap();
+            world.b.poll();
+            world.a.poll();
+            receive(client).unwrap();
+        }
+        let after = world.b.statistics();
+        costs.push((after.turns - before.turns, after.received - before.received));
+    }
+    assert_eq!(costs[0], costs[1], "turns and frames for a hundred echoes");
+    assert_eq!(world.b.statistics().connections, 10_000);
+    // And a clock that runs gives idle connections nothing to do.
+    let before = world.b.statistics().turns;
+    world.pass(100 * SECOND);
+    assert!(world.b.statistics().turns - before < 10, "idle connections get turns");
+}
+
+/// A SYN from some host that does not exist.
+fn syn(from: [u8; 4], port: u16, seq: u32) -> Vec<u8> {
+    use smoltcp::phy::ChecksumCapabilities;
+    use smoltcp::wire::*;
+    let repr = TcpRepr {
+        src_port: port,
+        dst_port: 80,
+        control: TcpControl::Syn,
+        seq_number: TcpSeqNumber(seq as i32),
+        ack_number: None,
+        window_len: 65535,
+        window_scale: Some(7),
+        max_seg_size: Some(1460),
+        sack_permitted: true,
+        sack_ranges: [None; 3],
+        timestamp: None,
+        payload: &[],
+    };
+    let (from, to) = (IpAddress::Ipv4(from.into()), IpAddress::Ipv4(B));
+    let ip = IpRepr::new(from, to, IpProtocol::Tcp, repr.buffer_len(), 64);
+    let mut frame = vec![0; 14 + ip.buffer_len()];
+    let mut ethernet = EthernetFrame::new_unchecked(&mut frame[..]);
+    ethernet.set_dst_addr(EthernetAddress([0x52, 0x54, 0, 0, 0, 2]));
+    ethernet.set_src_addr(EthernetAddress([0x52, 0x54, 0, 0, 0, 1]));
+    ethernet.set_ethertype(EthernetProtocol::Ipv4);
+    let sums = ChecksumCapabilities::default();
+    ip.emit(ethernet.payload_mut(), &sums);
+    let mut tcp = TcpPacket::new_unchecked(&mut ethernet.payload_mut()[20..]);
+    repr.emit(&mut tcp, &from, &to, &sums);
+    frame
+}
+
+#[test]
+fn a_flood_of_syns_is_bounded_and_passes() {
+    let world = World::new();
+    let listener = world.listen(80, 16);
+    world.connection(&listener);
+    for index in 0..20_000_u32 {
+        let [a, b, ..] = index.to_be_bytes();
+        let from = [10, 9, a ^ b, index as u8];
+        world.nic_b.inject(&syn(from, (index >> 8) as u16 | 1024, index));
+        if index % 50 == 0 {
+            world.b.poll();
+            // The wire is full of answers to nobody.
+            while world.nic_a.receive_and_drop() {}
+        }
+    }
+    world.b.poll();
+    while world.nic_a.receive_and_drop() {}
+    let statistics = world.b.statistics();
+    assert_eq!(statistics.half_open, 256);
+    assert!(statistics.evicted > 19_000, "{statistics:?}");
+    assert_eq!(statistics.buffers, 65536 * (statistics.connections + 1));
+    // Whoever means it still gets through.
+    let (client, server) = world.connection(&listener);
+    transfer(&world, &client, &server, b"meant");
+    world.pass(60 * SECOND);
+    assert_eq!(world.b.statistics().half_open, 0);
+}
+
+#[test]
+fn a_half_open_connection_is_answered_again_and_given_up() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    let frame = syn([10, 0, 0, 1], 5000, 77);
+    world.nic_b.take_log();
+    world.nic_b.inject(&frame);
+    world.b.poll();
+    world.nic_b.inject(&frame);
+    world.b.poll();
+    let answers = world.nic_b.take_log();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0], answers[1], "the same answer, the same sequence number");
+    while world.nic_a.receive_and_drop() {}
+    for _ in 0..200 {
+        set_now(now() + SECOND / 2);
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    }
+    assert_eq!(world.nic_b.take_log().len(), 3);
+    assert_eq!(world.b.statistics().half_open, 0);
+}
+
+#[test]
+fn sequence_numbers_do_not_follow_from_each_other() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    let mut seen: Vec<u32> = Vec::new();
+    for port in 0..100 {
+        world.nic_b.inject(&syn([10, 0, 0, 1], 5000 + port, 77));
+        world.b.poll();
+        let answer = world.nic_b.take_log().pop().unwrap();
+        seen.push(u32::from_be_bytes(answer[38..42].try_into().unwrap()));
+    }
+    let near = |(one, other): (&u32, &u32)| one.abs_diff(*other) < 1 << 20;
+    assert!(seen.iter().zip(&seen[1..]).filter(|pair| near(*pair)).count() <= 1, "{seen:?}");
+}
+
+#[test]
+fn a_port_is_used_again_at_once_above_the_old_sequence_numbers() {
+    let world = World::new();
+    let listener = world.listen(80, 16);
+    let client = world.a.tcp(false).unwrap();
+    client.bind(ip(A, 4000), true).unwrap();
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    world.until(5, || listener.ready().receive);
+    let server = listener.accept().unwrap();
+    drop(server);
+    world.until(5, || client.ready().receive_closed);
+    world.nic_a.take_log();
+    drop(client);
+    world.pass(SECOND);
+    assert_eq!(world.b.statistics().time_wait, 1);
+    let fin = world.nic_a.take_log().pop().unwrap();
+    let last = u32::from_be_bytes(fin[38..42].try_into().unwrap());
+    world.nic_b.take_log();
+    // Below: the old connection is spoken of. Above: a new one begins.
+    world.nic_b.inject(&syn([10, 0, 0, 1], 4000, last.wrapping_sub(10)));
+    world.b.poll();
+    let answer = world.nic_b.take_log().pop().unwrap();
+    assert_eq!(answer[47] & 0x12, 0x10, "an acknowledgement");
+    assert_eq!(answer[42..46], last.wrapping_add(1).to_be_bytes());
+    world.nic_b.inject(&syn([10, 0, 0, 1], 4000, last.wrapping_add(1000)));
+    world.b.poll();
+    let answer = world.nic_b.take_log().pop().unwrap();
+    assert_eq!(answer[47] & 0x12, 0x12, "a SYN and an acknowledgement");
+    assert_eq!(world.b.statistics().time_wait, 0);
+}

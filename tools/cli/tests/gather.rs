@@ -1,0 +1,163 @@
+//! `unilith run` of programs that need more than themselves: libraries, files, ports, volumes.
+
+mod common;
+
+use common::{Fresh, errors, unilith};
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+/// A dynamic program of every system.
+const PRINTF: &str = "/usr/bin/printf";
+
+fn run(args: &[&str]) -> Output {
+    unilith(["run", "-p", "qemu"].iter().chain(args)).output().expect("unilith starts")
+}
+
+#[test]
+fn a_dynamic_program_comes_with_its_libraries() {
+    let output = run(&[PRINTF, "--", "<%s>", "a b"]);
+    let text = errors(&output);
+    assert_eq!(output.stdout, b"<a b>", "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.starts_with("unilith: root image: /usr/bin/printf, "), "{text}");
+    assert!(text.contains(" libraries, ") && text.ends_with(" MiB\n"), "{text}");
+    assert_eq!(errors(&run(&["-q", PRINTF, "--", "x"])), "");
+}
+
+#[test]
+fn a_library_that_is_missing_is_named() {
+    let (dir, checkout) = (tempfile::tempdir().expect("a directory"), Fresh::new());
+    let mut program = fs::read(PRINTF).expect("a program");
+    let at = program.windows(10).position(|text| text == b"libc.so.6\0").expect("its C library");
+    program[at + 3] = b'q';
+    let path = dir.path().join("program");
+    fs::write(&path, program).expect("a file");
+    let mut command = checkout.unilith(["run", "-p", "qemu"]);
+    let output = command.arg(&path).output().expect("unilith starts");
+    let text = errors(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let path = path.display();
+    assert!(text.starts_with(&format!("error: {path} needs libq.so.6, which")), "{text}");
+    assert!(!checkout.has_built());
+}
+
+#[test]
+fn scripts_bring_what_runs_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for line in ["#!/bin/cat", "#! /usr/bin/env cat", "#!/usr/bin/env -S cat -u"] {
+        let script = dir.path().join("script");
+        let content = format!("{line}\ntext\n");
+        fs::write(&script, &content).expect("a file");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
+        let output = run(&[script.to_str().expect("text")]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), content, "{}", errors(&output));
+    }
+}
+
+#[test]
+fn included_files_are_where_they_were_said_to_be() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::create_dir_all(dir.path().join("site/deep")).expect("a directory");
+    fs::write(dir.path().join("site/deep/page"), "page\n").expect("a file");
+    fs::write(dir.path().join("one"), "one\n").expect("a file");
+    let mut command = unilith(["run", "-p", "qemu", "/bin/cat", "--include", "site:/srv/www"]);
+    command.current_dir(dir.path()).args(["--include", "one:/etc/one", "--include", "/etc/fstab"]);
+    command.args(["--", "/srv/www/deep/page", "/etc/one", "/etc/fstab"]);
+    let output = command.output().expect("unilith starts");
+    let fstab = fs::read("/etc/fstab").unwrap_or_default();
+    assert_eq!(output.stdout, [b"page\none\n", &fstab[..]].concat(), "{}", errors(&output));
+}
+
+#[test]
+fn a_second_run_packs_nothing() {
+    let checkout = Fresh::new();
+    let rootfs = |name: &str| checkout.path(&format!("build/rootfs/{name}"));
+    let dry = || {
+        let mut run = checkout.unilith(["run", "-p", "linux", PRINTF, "--dry-run"]);
+        let _ = run.output().expect("unilith starts"); // nothing can be built there
+    };
+    let list = || -> Vec<_> {
+        let entries = fs::read_dir(rootfs("")).expect("a cache").flatten();
+        let mut list: Vec<_> =
+            entries.map(|e| (e.file_name(), e.metadata().expect("it").created().ok())).collect();
+        list.sort();
+        list
+    };
+    dry();
+    let first = list();
+    assert_eq!(first.len(), 2, "an image and what it was made from: {first:?}");
+    dry();
+    assert_eq!(list(), first);
+}
+
+#[test]
+fn a_port_in_use_is_told_before_anything_is_built() {
+    let (taken, checkout) = (TcpListener::bind("127.0.0.1:0").expect("a port"), Fresh::new());
+    let port = taken.local_addr().expect("an address").port();
+    let mut command = checkout.unilith(["run", "-p", "qemu", PRINTF, "--publish"]);
+    let output = command.arg(format!("{port}:80")).output().expect("unilith starts");
+    let text = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.starts_with(&format!("error: port {port}/tcp of this machine: in use by ")));
+    assert!(text.contains(&format!("(process {})", std::process::id())), "{text}");
+    assert!(!checkout.has_built());
+}
+
+#[test]
+fn networks_and_volumes_are_the_machines() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let volume = format!("{}:/data:ro", dir.path().display());
+    let dry = |args: &[&str]| {
+        let args: Vec<&str> = [&[PRINTF, "-q", "--dry-run"], args].concat();
+        let output = run(&args);
+        assert!(output.status.success(), "{}", errors(&output));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let line = dry(&["--publish", "65001:80", "-v", &volume]);
+    for word in [
+        "hostfwd=tcp:127.0.0.1:65001-10.0.2.15:80",
+        "-device virtio-net-device,",
+        "net.ip=10.0.2.15/24 net.gateway=10.0.2.2 net.dns=10.0.2.3 ",
+        &format!("path={},security_model=none,multidevs=remap,readonly=on", dir.path().display()),
+        "mount_tag=vol0",
+        "9p.mount=vol0:/data:ro",
+    ] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    let line = dry(&["--net", "none"]);
+    assert!(!line.contains("-netdev") && !line.contains("net.ip"), "{line}");
+    let line = dry(&["--net", "user", "--machine", "q35"]);
+    assert!(line.contains("-device virtio-net-pci,disable-legacy=on,"), "{line}");
+    let missing = run(&[PRINTF, "--net", "tap=none-such"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(errors(&missing).contains("ip tuntap add dev none-such"), "{}", errors(&missing));
+    // The same from a file.
+    let app = dir.path().join("app");
+    fs::create_dir_all(app.join("data")).expect("a directory");
+    let toml = "name = \"served\"\nkind = \"elf\"\nprogram = \"printf\"\npublish = [\"65002:80\"]\nvolumes = [\"data:/data\"]\nmemory = 99\n";
+    fs::write(app.join("unilith.toml"), toml).expect("a file");
+    let output = run(&[app.to_str().expect("text"), "-q", "--dry-run"]);
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    let path = format!("path={}/data,", app.display());
+    for word in ["65002-10.0.2.15:80", "-m 101376k", &path, "unilith.program=/usr/bin/printf"] {
+        assert!(line.contains(word), "{word}: {line}{}", errors(&output));
+    }
+}
+
+#[test]
+fn a_packaged_program_that_is_missing_is_installed_or_told() {
+    let (dir, checkout) = (tempfile::tempdir().expect("a directory"), Fresh::new());
+    let toml = "name = \"packaged\"\nkind = \"elf\"\nprogram = \"/usr/sbin/no-such-daemon\"\npackage = \"no-such-package\"\n";
+    fs::write(dir.path().join("unilith.toml"), toml).expect("a file");
+    let mut command = checkout.unilith(["run", "-p", "qemu"]);
+    let output = command.arg(dir.path()).env("UNILITH_NO_INSTALL", "1").output().expect("it");
+    let text = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.starts_with("error: no-such-package is missing and UNILITH_NO_INSTALL=1"));
+    assert!(text.contains("install"), "{text}");
+    // Its configuration can be looked at all the same.
+    let mut command = checkout.unilith(["config", "get"]);
+    command.arg(dir.path()).arg("ELF").assert().success().stdout("y\n");
+}
