@@ -53,3 +53,43 @@ pub trait Device: Send + Sync {
     /// Has it interrupt when a frame arrives; true if one has arrived meanwhile.
     fn arm(&self) -> bool;
 }
+
+/// A device that lives as long as the image is one, too.
+impl<D: Device + ?Sized> Device for &D {
+    fn address(&self) -> [u8; 6] {
+        (**self).address()
+    }
+
+    fn mtu(&self) -> usize {
+        (**self).mtu()
+    }
+
+    fn offload(&self) -> Offload {
+        (**self).offload()
+    }
+
+    fn receive(&self, take: &mut dyn FnMut(Received<'_>)) -> bool {
+        (**self).receive(take)
+    }
+
+    fn can_send(&self) -> bool {
+        (**self).can_send()
+    }
+
+    fn send(
+        &self,
+        len: usize,
+        checksum: Option<(u16, u16)>,
+        fill: &mut dyn FnMut(&mut [u8]),
+    ) -> bool {
+        (**self).send(len, checksum, fill)
+    }
+
+    fn flush(&self) {
+        (**self).flush();
+    }
+
+    fn arm(&self) -> bool {
+        (**self).arm()
+    }
+}

@@ -92,9 +92,14 @@ fn options() -> Addresses {
     Addresses::from_options(|name| unilith_cmdline::option(name).map(|word| word.to_string()))
 }
 
-/// Starts the stack over a device, or with the loopback only. Called once, by the composition
-/// root; the boot does not wait for a lease.
-pub fn start(device: Option<Arc<dyn Device>>) {
+/// Finds a driver's first device.
+pub type Find = fn() -> Option<&'static dyn Device>;
+
+/// Starts the stack over the first device that the image's drivers find, or with the loopback only.
+/// Called once, by the composition root; the boot does not wait for a lease.
+pub fn start(drivers: &[Find]) {
+    let device = drivers.iter().find_map(|find| find());
+    let device = device.map(|device| Arc::new(device) as Arc<dyn Device>);
     if NET.set(Net::new(device, options(), secret())).is_err() {
         unilith_log::warn!("network: the stack was started already");
     }
