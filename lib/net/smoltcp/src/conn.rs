@@ -246,9 +246,12 @@ impl State {
             conn.owed = self.now;
         }
         let turn = self.links.ingress(conn.link, self.now, frame, &mut tcp.set, conn.sent);
+        let at = self.links.poll_at(conn.link, self.now, &tcp.set);
         conn.took(turn);
+        // Usually smoltcp has nothing to say before the application has.
+        let quiet = at > self.now && conn.owner != Owner::Orphan;
         self.look(id);
-        self.touch(id);
+        if quiet { self.settle(id, at) } else { self.touch(id) }
     }
 
     /// Tells whoever has a connection of what happened to it.
