@@ -43,6 +43,8 @@ pub struct Sender {
     handle: SocketHandle,
     /// Since when nothing could be sent.
     since: u64,
+    /// Something was for IPv6.
+    v6: bool,
 }
 
 /// What the stack knows of a socket.
@@ -129,6 +131,22 @@ impl State {
         !targets.is_empty()
     }
 
+    /// The other end of a connected socket does not exist.
+    pub fn udp_refused(&mut self, local: IpEndpoint, remote: IpEndpoint) {
+        let Some(ids) = self.udp.by_port.get(&local.port) else { return };
+        let sockets = &self.udp.sockets;
+        let concerns = |id: &&Id| {
+            let socket = sockets.get(**id);
+            socket.is_some_and(|s| s.peer == Some(remote) && s.fits(remote, local, false).is_some())
+        };
+        let Some(&id) = ids.iter().find(concerns) else { return };
+        if let Some(socket) = self.udp.sockets.get_mut(id) {
+            socket.error = Some(NetError::Refused);
+            let queue = socket.queue.clone();
+            self.wake(&queue);
+        }
+    }
+
     /// Gives a socket a port.
     pub fn udp_bind(&mut self, id: Id, wanted: IpEndpoint, reuse: bool) -> Result<IpEndpoint> {
         let start = self.random() as u16;
@@ -200,6 +218,7 @@ impl State {
             socket.sender = Some(Sender::new(from.port, now).ok_or(NetError::NoMemory)?);
         }
         let sender = socket.sender.as_mut().ok_or(NetError::NoMemory)?;
+        sender.v6 |= matches!(to.addr, IpAddress::Ipv6(_));
         let metadata = udp::UdpMetadata {
             endpoint: to,
             local_address: Some(from.addr),
@@ -240,8 +259,8 @@ impl State {
             let Some(socket) = self.udp.sockets.get_mut(id) else { return false };
             let Some(sender) = &mut socket.sender else { return false };
             let full = !sender.has_room();
-            let udp = Some(IpProtocol::Udp);
-            // Which family the next datagram has is not known: v6 has its sums computed.
+            // The device is asked for help with IPv4 only, and which comes next is not known.
+            let udp = (!sender.v6).then_some(IpProtocol::Udp);
             let turn = self.links.egress(Link::Device, now, &mut sender.set, None, udp);
             self.blocked |= turn.full;
             if turn.count > 0 {
@@ -285,6 +304,6 @@ impl Sender {
         socket.bind(IpListenEndpoint { addr: None, port }).ok()?;
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
-        Some(Self { set, handle, since: now })
+        Some(Self { set, handle, since: now, v6: false })
     }
 }
