@@ -65,6 +65,8 @@ pub struct Conn {
     pub scheduled: u64,
     /// When a segment arrived last.
     pub heard: u64,
+    /// When it sent last.
+    spoke: u64,
     /// Since when the other end owes something; [`NEVER`]: it does not.
     owed: u64,
     /// When it is given up.
@@ -106,6 +108,7 @@ impl Conn {
             dirty: false,
             scheduled: NEVER,
             heard: now,
+            spoke: NEVER,
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
@@ -321,10 +324,18 @@ impl State {
         let at = self.links.poll_at(conn.link, now, &tcp.set);
         conn.took(turn);
         self.blocked |= turn.full;
-        // smoltcp asks again for a neighbour after exactly a second.
-        if turn.count == 0 && !turn.full && at == now / 1000 * 1000 + SECOND && !conn.unresolved {
+        // smoltcp asks again for a neighbour after exactly a second. So it repeats what it sends
+        // now, but then something was sent.
+        let asks = turn.count == 0 && !turn.full && at == now / 1000 * 1000 + SECOND;
+        if turn.count > 0 {
+            conn.spoke = now;
+        } else if asks && conn.spoke != now && !conn.unresolved {
             conn.unresolved = true;
             self.unresolved.push(id);
+            if self.unresolved.len() > 64 + 2 * self.conns.len() {
+                let conns = &self.conns;
+                self.unresolved.retain(|id| conns.get(*id).is_some_and(|conn| conn.unresolved));
+            }
         }
         self.look(id);
         if given_up {

@@ -15,7 +15,13 @@ fn an_echo() {
     let listener = world.listen(7, 8);
     assert_eq!(listener.accept().err(), Some(NetError::WouldBlock));
     assert!(!listener.ready().receive);
-    let (client, server) = world.connection(&listener);
+    let client = world.connect(7);
+    for _ in 0..5 {
+        world.a.poll();
+        world.b.poll();
+    }
+    assert!(client.ready().send, "what waits for a neighbour goes as soon as it answers");
+    let server = listener.accept().unwrap();
     assert_eq!(client.peer(), Some(ip(B, 7)));
     assert_eq!(server.peer(), client.local());
     assert_eq!(server.local(), Some(ip(B, 7)));
