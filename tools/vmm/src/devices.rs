@@ -98,7 +98,9 @@ impl FromStr for Publish {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let give = |why: &str| {
-            format!("--publish {text}: {why}; give [IP:]HOST:GUEST[/udp], such as 8080:80 or 0.0.0.0:8080:80")
+            format!(
+                "--publish {text}: {why}; give [IP:]HOST:GUEST[/udp], such as 8080:80 or 0.0.0.0:8080:80"
+            )
         };
         let (ports, protocol) = match text.rsplit_once('/') {
             None | Some((_, "tcp")) => (text.trim_end_matches("/tcp"), Protocol::Tcp),

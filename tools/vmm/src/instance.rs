@@ -68,7 +68,11 @@ pub fn run(
     }
 }
 
-fn spawn(launch: &Launch, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
+/// Starts `launch` and leaves the rest to the caller; it ends with the thread that started it.
+///
+/// # Errors
+/// The monitor cannot be started.
+pub fn spawn(launch: &Launch, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
     let line = launch.command();
     let mut command = Command::new(&line.program);
     command.args(&line.args).stdin(stdin).stdout(stdout).stderr(stderr);

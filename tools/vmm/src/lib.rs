@@ -11,7 +11,7 @@ pub mod process;
 pub mod qemu;
 
 pub use devices::{Devices, Network, Protocol, Publish, Volume};
-pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run};
+pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run, spawn};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
