@@ -9,6 +9,7 @@ pub mod host;
 mod instance;
 pub mod process;
 pub mod qemu;
+mod stop;
 
 pub use devices::{Devices, Network, Protocol, Publish, Volume};
 pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run, spawn};
