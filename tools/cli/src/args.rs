@@ -145,8 +145,12 @@ machine as ld.so finds them, unless --rootfs has a linker of its own.
 Without --plat this runs in QEMU, which is installed if it is missing and can be, else as a process
 of this Linux (-p linux).
 
-Exit status: the application's own; 134 if the image crashed, 124 after --timeout, 141 if nobody
-reads the output any more, 2 if what was asked for makes no sense, 1 if it failed otherwise.")]
+Ctrl-C and SIGTERM are the guest's, to end in order; at the second one, or after 5 s, the machine is
+ended.
+
+Exit status: the application's own; 134 if the image crashed, 124 after --timeout, 130 or 143 if a
+signal had to end it, 141 if nobody reads the output any more, 2 if what was asked for makes no
+sense, 1 if it failed otherwise.")]
 pub struct Run {
     #[command(flatten)]
     pub target: Target,

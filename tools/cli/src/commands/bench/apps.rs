@@ -17,7 +17,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 use unilith_vmm::devices::{USER_ADDRESS, USER_GATEWAY, USER_PREFIX};
-use unilith_vmm::{Launch, Network, Publish, host, qemu};
+use unilith_vmm::{Launch, Monitor, Network, Publish, host, qemu};
 
 /// A server that is measured.
 struct Server {
@@ -220,6 +220,10 @@ fn measure(args: &Bench, server: &Server, mut peers: Vec<Peer>, place: &Place) -
         sides.insert(
             format!("{:?}", peer.side).to_lowercase(),
             json!({
+                "machine": match peer.launch.monitor {
+                    Monitor::Qemu { machine, .. } => machine.name(),
+                    Monitor::Process => "process",
+                },
                 "image_bytes": peer.bytes,
                 "smallest_memory_kib": smallest,
                 "boot_to_first_answer_ms": summary(std::mem::take(&mut peer.boots)),
