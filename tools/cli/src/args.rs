@@ -145,8 +145,12 @@ machine as ld.so finds them, unless --rootfs has a linker of its own.
 Without --plat this runs in QEMU, which is installed if it is missing and can be, else as a process
 of this Linux (-p linux).
 
-Exit status: the application's own; 134 if the image crashed, 124 after --timeout, 141 if nobody
-reads the output any more, 2 if what was asked for makes no sense, 1 if it failed otherwise.")]
+Ctrl-C and SIGTERM are the guest's, to end in order; at the second one, or after 5 s, the machine is
+ended.
+
+Exit status: the application's own; 134 if the image crashed, 124 after --timeout, 130 or 143 if a
+signal had to end it, 141 if nobody reads the output any more, 2 if what was asked for makes no
+sense, 1 if it failed otherwise.")]
 pub struct Run {
     #[command(flatten)]
     pub target: Target,
@@ -331,14 +335,28 @@ pub struct Test {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith bench boot
-  unilith bench boot --runs 51 --json")]
+  unilith bench boot --runs 51 --json
+  unilith bench apps
+  unilith bench apps --app redis --only linux --runs 1 --requests 2000
+
+`apps` runs each application on Unilith and on Debian's cloud kernel, in turn, in the same QEMU on
+the same network: a TAP interface in a network namespace of its own as root, else QEMU's own.")]
 pub struct Bench {
     /// What to measure
     #[arg(default_value = "boot")]
     pub what: BenchWhat,
-    /// Runs of each command
-    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(3..=1000))]
-    pub runs: u32,
+    /// Runs of each command [default: 21 of boot, 3 of apps]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: Option<u32>,
+    /// apps: measure this application only
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
+    /// apps: measure one side only
+    #[arg(long)]
+    pub only: Option<Side>,
+    /// apps: requests of each load
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..))]
+    pub requests: u32,
     /// Print the JSON that is also written to the file
     #[arg(long)]
     pub json: bool,
@@ -351,4 +369,12 @@ pub struct Bench {
 pub enum BenchWhat {
     /// Image size, memory, time and instructions of a boot
     Boot,
+    /// Requests, boot to first answer, memory and image size of servers, beside Linux
+    Apps,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Side {
+    Unilith,
+    Linux,
 }

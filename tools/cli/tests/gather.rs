@@ -161,3 +161,22 @@ fn a_packaged_program_that_is_missing_is_installed_or_told() {
     let mut command = checkout.unilith(["config", "get"]);
     command.arg(dir.path()).arg("ELF").assert().success().stdout("y\n");
 }
+
+#[test]
+fn applications_say_little() {
+    for name in ["redis", "nginx", "python", "sqlite"] {
+        let place = common::root().join("apps").join(name);
+        let toml = fs::read_to_string(place.join("unilith.toml")).expect("an application");
+        assert!(toml.lines().count() <= 10, "{name}");
+        assert!(place.join("README.md").is_file(), "{name}");
+        let app = format!("apps/{name}");
+        assert_eq!(common::stdout(["config", "get", &app, "ELF"]), "y\n", "{name}");
+    }
+}
+
+#[test]
+fn what_is_measured_has_a_name() {
+    let output = common::output(["bench", "apps", "--app", "nothing"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(errors(&output), "error: --app: measured are redis, nginx\n");
+}

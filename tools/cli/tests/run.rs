@@ -170,6 +170,48 @@ fn a_time_limit_ends_it() {
     }
 }
 
+/// Starts a program that would run for ever, sends signals to the runner, waits for its end.
+fn interrupted(platform: &str, script: &str, signals: &[&str]) -> (std::process::Output, Duration) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_unilith"))
+        .args(["run", "-q", "-p", platform, "--timeout", "50", BUSYBOX, "--", "sh", "-c", script])
+        .env("UNILITH_ROOT", root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unilith starts");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    out.read_line(&mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+    let start = Instant::now();
+    for signal in signals {
+        let kill = Command::new("kill").arg(signal).arg(child.id().to_string()).status();
+        assert!(kill.expect("kill starts").success());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    (child.wait_with_output().expect("unilith ends"), start.elapsed())
+}
+
+#[test]
+fn a_guest_that_does_not_end_at_a_signal_is_ended() {
+    for (signals, status, name) in
+        [(&["-INT", "-INT"][..], 130, "SIGINT"), (&["-INT", "-TERM"], 143, "signal 15")]
+    {
+        let (output, took) = interrupted("qemu", "echo ready; while :; do :; done", signals);
+        assert_eq!(output.status.code(), Some(status), "{}", errors(&output));
+        assert_eq!(errors(&output), format!("unilith: ended: the guest did not end at {name}\n"));
+        assert!(took < Duration::from_secs(4), "{took:?}");
+    }
+    let (output, took) = interrupted("qemu", "echo ready; while :; do :; done", &["-TERM"]);
+    assert_eq!(output.status.code(), Some(143), "{}", errors(&output));
+    assert!(took > Duration::from_secs(5) && took < Duration::from_secs(15), "{took:?}");
+    // A process has Linux's signals.
+    let (output, took) = interrupted("linux", "echo ready; while :; do :; done", &["-TERM"]);
+    assert_eq!((output.status.code(), errors(&output)), (Some(143), String::new()));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
 #[test]
 fn output_that_nobody_reads_ends_it() {
     for platform in PLATFORMS {

@@ -335,4 +335,96 @@ mod tests {
         }
         assert!(!tree.contains(CACHE), "its directories are the linker's own");
     }
+
+    /// What ld.so itself would load for `program`, without links.
+    fn by_linker(program: &Path, library_path: &str) -> BTreeSet<PathBuf> {
+        let output = std::process::Command::new("/lib64/ld-linux-x86-64.so.2")
+            .arg("--list")
+            .arg(program)
+            .env("LD_LIBRARY_PATH", library_path)
+            .output()
+            .expect("the linker runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && !text.contains("not found"), "{text}");
+        // `name => path (address)`, or `path (address)` for the linker itself.
+        let words = text.lines().filter_map(|line| {
+            let path = line.rsplit_once(" => ").map_or(line, |(_, path)| path);
+            path.trim().split(' ').next().filter(|path| path.starts_with('/'))
+        });
+        words.filter_map(|path| fs::canonicalize(path).ok()).collect()
+    }
+
+    fn by_us(program: &Path, library_path: &[PathBuf]) -> BTreeSet<PathBuf> {
+        let mut tree = Tree::new();
+        let mut gatherer = Gatherer::new(&mut tree, library_path);
+        gatherer.program(program, &[]).expect("a whole program");
+        gatherer.libraries
+    }
+
+    #[test]
+    fn the_linker_agrees_about_programs_of_the_system() {
+        let mut compared = 0;
+        for name in
+            ["printf", "bash", "perl", "python3.11", "redis-server", "sqlite3", "git", "ssh"]
+        {
+            let program = Path::new("/usr/bin").join(name);
+            if program.is_file() {
+                assert_eq!(by_us(&program, &[]), by_linker(&program, ""), "{name}");
+                compared += 1;
+            }
+        }
+        assert!(compared >= 2);
+        // A compiler is built with directories relative to itself.
+        let output = std::process::Command::new("rustc").args(["--print", "sysroot"]).output();
+        let sysroot = String::from_utf8(output.expect("rustc").stdout).expect("text");
+        let rustc = Path::new(sysroot.trim()).join("bin/rustc");
+        assert_eq!(by_us(&rustc, &[]), by_linker(&rustc, ""));
+    }
+
+    #[test]
+    fn the_linker_agrees_about_directories() {
+        let dir = tempfile::tempdir_in("/var/tmp").expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        let compile = |args: &[&str]| {
+            let mut cc = std::process::Command::new("cc");
+            let status = cc.current_dir(dir.path()).args(args).status().expect("cc");
+            assert!(status.success(), "cc {args:?}");
+        };
+        for place in ["own", "other", "inner"] {
+            fs::create_dir(at(place)).expect("a directory");
+        }
+        fs::write(at("inner.c"), "int inner(void) { return 1; }").expect("a file");
+        fs::write(at("outer.c"), "int inner(void); int outer(void) { return inner(); }")
+            .expect("it");
+        fs::write(at("main.c"), "int outer(void); int main(void) { return outer(); }").expect("it");
+        for place in ["inner", "other"] {
+            let library = format!("{place}/libinner.so");
+            compile(&["-shared", "-o", &library, "inner.c", "-Wl,-soname,libinner.so"]);
+        }
+        compile(&["-shared", "-o", "own/libouter.so", "outer.c", "-Linner", "-linner"]);
+        // DT_RPATH reaches the libraries of libraries; LD_LIBRARY_PATH comes after it.
+        let rpath = "-Wl,--disable-new-dtags,-rpath,$ORIGIN/own:$ORIGIN/inner";
+        let link = ["-Lown", "-louter", "-Wl,-rpath-link,inner"];
+        compile(&[&["-o", "by-rpath", "main.c", rpath], &link[..]].concat());
+        // DT_RUNPATH does not, and comes after it.
+        let runpath = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/own:$ORIGIN/inner";
+        compile(&[&["-o", "by-runpath", "main.c", runpath], &link[..]].concat());
+        let other = at("other").display().to_string();
+        for (program, library_path, place) in [
+            ("by-rpath", "", "inner"),
+            ("by-rpath", other.as_str(), "inner"),
+            ("by-runpath", other.as_str(), "other"),
+        ] {
+            let places: Vec<PathBuf> =
+                library_path.split(':').filter(|p| !p.is_empty()).map(PathBuf::from).collect();
+            let found = by_us(&at(program), &places);
+            assert_eq!(found, by_linker(&at(program), library_path), "{program} {library_path}");
+            assert!(found.contains(&at(place).join("libinner.so")), "{program}: {found:?}");
+        }
+        let mut tree = Tree::new();
+        let mut gatherer = Gatherer::new(&mut tree, &[]);
+        let missing = gatherer.program(&at("by-runpath"), &[]).expect_err("not found");
+        let text = missing.to_string();
+        assert!(text.contains("own/libouter.so needs libinner.so, which this machine"), "{text}");
+    }
 }

@@ -131,6 +131,12 @@ pub fn encode_input(bytes: &[u8]) -> Vec<u8> {
 /// What tells the guest that its input has ended.
 pub const END_OF_INPUT: [u8; 2] = [DLE, b'z'];
 
+/// A signal for the guest's application.
+pub fn encode_signal(signal: u8) -> [u8; 4] {
+    let digit = |n: u8| char::from_digit(n.into(), 16).map_or(b'0', |digit| digit as u8);
+    [DLE, b's', digit(signal >> 4), digit(signal & 15)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +170,13 @@ mod tests {
             let (a, b) = wire.split_at(split);
             assert_eq!(decode(&[a, b]), want, "split at {split}");
         }
+    }
+
+    #[test]
+    fn signals_have_two_digits() {
+        assert_eq!(&encode_signal(2), b"\x10s02");
+        assert_eq!(&encode_signal(15), b"\x10s0f");
+        assert_eq!(&encode_signal(0x40), b"\x10s40");
     }
 
     proptest! {

@@ -102,6 +102,19 @@ pub fn port_owner(protocol: crate::Protocol, port: u16) -> Option<String> {
     None
 }
 
+/// Gives the calling thread, and what it starts from now on, a network of its own with nothing in
+/// it but a loopback interface that is down.
+///
+/// # Errors
+/// It takes root.
+#[cfg(target_os = "linux")]
+pub fn private_network() -> std::io::Result<()> {
+    // SAFETY: the flag only changes which network interfaces this thread sees; the file descriptor
+    // table and memory stay shared with the other threads as they were.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }?;
+    Ok(())
+}
+
 /// Whether there is such a TAP interface; if not, how to make it.
 ///
 /// # Errors

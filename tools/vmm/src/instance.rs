@@ -1,10 +1,13 @@
 //! The life of an instance.
 
-use crate::frame::{Decoder, END_OF_INPUT, Event, Stream, encode_input};
+use crate::frame::{Decoder, END_OF_INPUT, Event, Stream, encode_input, encode_signal};
+use crate::stop::{self, Happening};
 use crate::{Launch, Monitor};
+use rustix::process::Signal;
 use std::io::{self, IsTerminal, Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +32,8 @@ pub struct Outcome {
     pub timed_out: bool,
     /// It was ended because nobody read its output any more.
     pub unread: bool,
+    /// It was ended because of this signal: the guest, which was told first, did not end.
+    pub ended_by: Option<i32>,
     /// What the monitor said on its standard error.
     pub monitor_error: String,
     /// Timing marks: name and cycle counter.
@@ -68,48 +73,38 @@ pub fn run(
     }
 }
 
-fn spawn(launch: &Launch, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
+/// A process that reads from a terminal stays among those who may.
+fn shares_terminal(launch: &Launch) -> bool {
+    launch.monitor == Monitor::Process && io::stdin().is_terminal()
+}
+
+/// Starts `launch` and leaves the rest to the caller; it ends with the thread that started it.
+///
+/// # Errors
+/// The monitor cannot be started.
+pub fn spawn(launch: &Launch, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
     let line = launch.command();
     let mut command = Command::new(&line.program);
     command.args(&line.args).stdin(stdin).stdout(stdout).stderr(stderr);
+    if !shares_terminal(launch) {
+        // A terminal's Ctrl-C is for whoever watches the instance, not for the monitor.
+        command.process_group(0);
+    }
     #[cfg(target_os = "linux")]
     {
-        use std::os::unix::process::CommandExt;
         // SAFETY: between fork and exec, prctl(2) is async-signal-safe; the closure does no
         // more than that one system call.
         unsafe {
             command.pre_exec(|| {
                 // The instance never outlives whoever watches it.
-                rustix::process::set_parent_process_death_signal(Some(
-                    rustix::process::Signal::KILL,
-                ))
-                .map_err(Into::into)
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+                    .map_err(Into::into)
             });
         }
     }
     command.spawn().map_err(|error| {
         io::Error::new(error.kind(), format!("{}: {error}", line.program.to_string_lossy()))
     })
-}
-
-/// Waits for `done` until the time limit; kills the child when it passes, or when nobody reads its
-/// output any more.
-fn wait(
-    child: &mut Child,
-    done: &mpsc::Receiver<Told>,
-    timeout: Option<Duration>,
-) -> io::Result<(Told, ExitStatus, bool)> {
-    let received = match timeout {
-        Some(limit) => done.recv_timeout(limit),
-        None => done.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-    };
-    let timed_out = matches!(received, Err(mpsc::RecvTimeoutError::Timeout));
-    if timed_out || received.as_ref().is_ok_and(|told| told.unread) {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    let told = received.ok().or_else(|| done.recv_timeout(Duration::from_secs(1)).ok());
-    Ok((told.unwrap_or_default(), status, timed_out))
 }
 
 fn run_framed(
@@ -121,7 +116,13 @@ fn run_framed(
     let start = Instant::now();
     let mut child = spawn(launch, Stdio::piped(), Stdio::piped(), Stdio::piped())?;
     let (speaks, spoken) = mpsc::channel();
-    if let Some(mut to_guest) = child.stdin.take() {
+    let to_guest = child.stdin.take().map(|pipe| Arc::new(Mutex::new(pipe)));
+    let (sender, happens) = mpsc::channel();
+    let watching = match &input {
+        Input::Inherit => Some(stop::watch(sender.clone())?),
+        Input::Bytes(_) => None,
+    };
+    if let Some(to_guest) = to_guest.clone() {
         thread::spawn(move || {
             // A guest empties its UART when it starts its console, and then speaks: what came
             // before would be lost. One that ends without a word needs no input.
@@ -129,7 +130,7 @@ fn run_framed(
                 return;
             }
             // A guest that has ended closes the pipe: nothing is wrong then.
-            let _ = send_input(input, &mut to_guest);
+            let _ = send_input(input, &to_guest);
             // Kept open: for some monitors a closed input means the end.
             thread::park();
         });
@@ -141,18 +142,33 @@ fn run_framed(
             String::from_utf8_lossy(&text).into_owned()
         })
     });
-    let (sender, done) = mpsc::channel();
     if let Some(from_guest) = child.stdout.take() {
         thread::spawn(move || {
-            let _ = sender.send(receive(from_guest, out, err, start, speaks));
+            let told = receive(from_guest, out, err, start, speaks);
+            let _ = sender.send(Happening::Ended(told));
         });
     }
-    let (told, _, timed_out) = wait(&mut child, &done, launch.timeout)?;
+    let ask = |signal| {
+        if let (Some(to_guest), Ok(signal)) = (to_guest.clone(), u8::try_from(signal)) {
+            // It may have to wait behind input that the guest has not taken.
+            thread::spawn(move || put(&to_guest, &encode_signal(signal)));
+        }
+    };
+    let end = stop::wait(&mut child, &happens, launch.timeout, |told: &Told| told.unread, ask)?;
+    if let Some(watching) = watching {
+        watching.close();
+    }
+    let (told, timed_out) = (end.told.unwrap_or_default(), end.timed_out);
     let total = start.elapsed();
     Ok(Outcome {
-        status: if timed_out { Some(TIMED_OUT) } else { told.status },
+        status: match (timed_out, end.ended_by) {
+            (true, _) => Some(TIMED_OUT),
+            (_, Some(signal)) => Some(told.status.unwrap_or(signal_status(signal))),
+            _ => told.status,
+        },
         timed_out,
         unread: told.unread,
+        ended_by: end.ended_by,
         monitor_error: monitor_error.and_then(|t| t.join().ok()).unwrap_or_default(),
         marks: told.marks,
         frames: told.frames,
@@ -161,9 +177,21 @@ fn run_framed(
     })
 }
 
-fn send_input(input: Input, to_guest: &mut impl Write) -> io::Result<()> {
+/// What a shell says of a program that a signal ended.
+fn signal_status(signal: i32) -> u8 {
+    128u8.wrapping_add(signal as u8)
+}
+
+/// Writes whole pieces: what others write comes before or behind.
+fn put(to_guest: &Mutex<ChildStdin>, bytes: &[u8]) -> io::Result<()> {
+    let mut pipe = to_guest.lock().unwrap_or_else(PoisonError::into_inner);
+    pipe.write_all(bytes)?;
+    pipe.flush()
+}
+
+fn send_input(input: Input, to_guest: &Mutex<ChildStdin>) -> io::Result<()> {
     match input {
-        Input::Bytes(bytes) => to_guest.write_all(&encode_input(&bytes))?,
+        Input::Bytes(bytes) => put(to_guest, &encode_input(&bytes))?,
         Input::Inherit => {
             let mut stdin = io::stdin();
             let mut buffer = [0; 4096];
@@ -172,13 +200,11 @@ fn send_input(input: Input, to_guest: &mut impl Write) -> io::Result<()> {
                 if n == 0 {
                     break;
                 }
-                to_guest.write_all(&encode_input(&buffer[..n]))?;
-                to_guest.flush()?;
+                put(to_guest, &encode_input(&buffer[..n]))?;
             }
         }
     }
-    to_guest.write_all(&END_OF_INPUT)?;
-    to_guest.flush()
+    put(to_guest, &END_OF_INPUT)
 }
 
 fn receive(
@@ -232,13 +258,16 @@ fn run_process(
     mut err: Box<dyn Write + Send>,
 ) -> io::Result<Outcome> {
     let start = Instant::now();
-    let stdin = if matches!(input, Input::Inherit) { Stdio::inherit() } else { Stdio::piped() };
+    let (sender, happens) = mpsc::channel();
+    let (stdin, watching) = match input {
+        Input::Inherit => (Stdio::inherit(), Some(stop::watch(sender.clone())?)),
+        Input::Bytes(_) => (Stdio::piped(), None),
+    };
     let mut child = spawn(launch, stdin, Stdio::piped(), Stdio::piped())?;
     if let (Input::Bytes(bytes), Some(mut to_guest)) = (input, child.stdin.take()) {
         thread::spawn(move || to_guest.write_all(&bytes));
     }
     let (mut from_out, from_err) = (child.stdout.take(), child.stderr.take());
-    let (sender, done) = mpsc::channel();
     let errors = thread::spawn(move || {
         let mut told = (Vec::new(), Vec::new());
         let Some(from_err) = from_err else { return told };
@@ -278,19 +307,32 @@ fn run_process(
                 break;
             }
         }
-        let _ = sender.send(told);
+        let _ = sender.send(Happening::Ended(told));
     });
-    let (told, status, timed_out) = wait(&mut child, &done, launch.timeout)?;
+    let process = rustix::process::Pid::from_child(&child);
+    let by_terminal = shares_terminal(launch);
+    let ask = |signal| {
+        // What a terminal sends, the process has already.
+        if let Some(known) = Signal::from_named_raw(signal)
+            && !(by_terminal && known == Signal::INT)
+        {
+            let _ = rustix::process::kill_process(process, known);
+        }
+    };
+    let end = stop::wait(&mut child, &happens, launch.timeout, |told: &Told| told.unread, ask)?;
+    if let Some(watching) = watching {
+        watching.close();
+    }
+    let (told, status, timed_out) = (end.told.unwrap_or_default(), end.status, end.timed_out);
     let total = start.elapsed();
     let (marks, frames) = errors.join().unwrap_or_default();
-    let code = status.code().map(|code| code as u8).or_else(|| {
-        use std::os::unix::process::ExitStatusExt;
-        status.signal().map(|signal| 128 + signal as u8)
-    });
+    let signal = end.ended_by.or(status.signal());
+    let code = status.code().map(|code| code as u8).or(signal.map(signal_status));
     Ok(Outcome {
         status: if timed_out { Some(TIMED_OUT) } else { code },
         timed_out,
         unread: told.unread,
+        ended_by: end.ended_by,
         monitor_error: String::new(),
         marks,
         frames,

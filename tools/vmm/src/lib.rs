@@ -9,9 +9,10 @@ pub mod host;
 mod instance;
 pub mod process;
 pub mod qemu;
+mod stop;
 
 pub use devices::{Devices, Network, Protocol, Publish, Volume};
-pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run};
+pub use instance::{Input, Outcome, TIMED_OUT, on_terminal, run, spawn};
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -27,9 +27,6 @@ const CONNECT: u64 = 60 * SECOND;
 /// How long the other end may be silent while it owes an acknowledgement.
 const SILENCE: u64 = 300 * SECOND;
 
-/// How long a connection that no application has may linger. Linux: tcp_fin_timeout.
-const ORPHAN: u64 = 60 * SECOND;
-
 /// Silent intervals of keep-alive after which the other end is given up.
 const KEEP_ALIVES: u64 = 3;
 
@@ -68,10 +65,12 @@ pub struct Conn {
     pub scheduled: u64,
     /// When a segment arrived last.
     pub heard: u64,
+    /// When it sent last.
+    spoke: u64,
     /// Since when the other end owes something; [`NEVER`]: it does not.
     owed: u64,
     /// When it is given up.
-    expires: u64,
+    pub expires: u64,
     keep_alive: u64,
     pub error: Option<NetError>,
     /// smoltcp is through with it.
@@ -109,6 +108,7 @@ impl Conn {
             dirty: false,
             scheduled: NEVER,
             heard: now,
+            spoke: NEVER,
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
@@ -246,9 +246,12 @@ impl State {
             conn.owed = self.now;
         }
         let turn = self.links.ingress(conn.link, self.now, frame, &mut tcp.set, conn.sent);
+        let at = self.links.poll_at(conn.link, self.now, &tcp.set);
         conn.took(turn);
+        // Usually smoltcp has nothing to say before the application has.
+        let quiet = at > self.now && conn.owner != Owner::Orphan;
         self.look(id);
-        self.touch(id);
+        if quiet { self.settle(id, at) } else { self.touch(id) }
     }
 
     /// Tells whoever has a connection of what happened to it.
@@ -321,10 +324,18 @@ impl State {
         let at = self.links.poll_at(conn.link, now, &tcp.set);
         conn.took(turn);
         self.blocked |= turn.full;
-        // smoltcp asks again for a neighbour after exactly a second.
-        if turn.count == 0 && !turn.full && at == now / 1000 * 1000 + SECOND && !conn.unresolved {
+        // smoltcp asks again for a neighbour after exactly a second. So it repeats what it sends
+        // now, but then something was sent.
+        let asks = turn.count == 0 && !turn.full && at == now / 1000 * 1000 + SECOND;
+        if turn.count > 0 {
+            conn.spoke = now;
+        } else if asks && conn.spoke != now && !conn.unresolved {
             conn.unresolved = true;
             self.unresolved.push(id);
+            if self.unresolved.len() > 64 + 2 * self.conns.len() {
+                let conns = &self.conns;
+                self.unresolved.retain(|id| conns.get(*id).is_some_and(|conn| conn.unresolved));
+            }
         }
         self.look(id);
         if given_up {
@@ -360,75 +371,6 @@ impl State {
             conn.scheduled = at;
             self.timers.insert((at, id));
         }
-    }
-
-    /// smoltcp is through with a connection.
-    fn finish(&mut self, id: Id) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.over = true;
-        if conn.state == tcp::State::TimeWait
-            && let Some(sent) = conn.sent
-        {
-            self.time_wait.insert(self.now, conn.flow, sent.next, sent.ack);
-        }
-        self.detach(id);
-        match self.conns.get(id).map(|conn| conn.owner) {
-            Some(Owner::Orphan) => self.forget(id),
-            _ => self.strip(id),
-        }
-    }
-
-    /// No segment is for this connection any more.
-    fn detach(&mut self, id: Id) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        self.timers.remove(&(conn.scheduled, id));
-        conn.scheduled = NEVER;
-        if self.flows.get(&conn.flow) == Some(&id) {
-            self.flows.remove(&conn.flow);
-        }
-    }
-
-    /// Takes the buffers of a connection that is over once all was read.
-    pub fn strip(&mut self, id: Id) {
-        if let Some(conn) = self.conns.get_mut(id)
-            && conn.over
-            && conn.tcp.as_ref().is_some_and(|tcp| !tcp.socket().can_recv())
-            && let Some(tcp) = conn.tcp.take()
-        {
-            conn.unread = 0;
-            self.give_tcp(tcp);
-        }
-    }
-
-    /// Removes a connection without a word to anybody.
-    pub fn forget(&mut self, id: Id) {
-        self.detach(id);
-        if let Some(conn) = self.conns.remove(id)
-            && let Some(tcp) = conn.tcp
-        {
-            self.give_tcp(tcp);
-        }
-    }
-
-    /// Whoever had a connection does not want it any more: what was sent still gets there, but
-    /// what was not read is lost, and the other end is told so.
-    pub fn abandon(&mut self, id: Id) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.owner = Owner::Orphan;
-        if conn.over {
-            return self.forget(id);
-        }
-        conn.expires = conn.expires.min(self.now.saturating_add(ORPHAN));
-        if let Some(tcp) = &mut conn.tcp {
-            let socket = tcp.socket_mut();
-            if conn.abort_on_close || socket.can_recv() {
-                socket.abort();
-            } else {
-                socket.close();
-            }
-            conn.state = socket.state();
-        }
-        self.touch(id);
     }
 
     /// The application gives the buffers of a connection back.

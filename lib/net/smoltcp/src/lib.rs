@@ -3,7 +3,7 @@
 //! smoltcp looks at every socket for every packet, has no backlog, and keeps the buffers of a
 //! connection through TIME-WAIT. Here each connection has a set of sockets to itself: this crate
 //! finds the connection of a frame in a hash table, and shows smoltcp that frame and that socket
-//! ([`port`](self)). A connection is looked at when a segment arrived for it, when the
+//! (`port`). A connection is looked at when a segment arrived for it, when the
 //! application used it or when one of its timers is due; nothing is done per connection that is
 //! idle.
 //!
@@ -20,8 +20,10 @@
 
 extern crate alloc;
 
+mod close;
 mod config;
 mod conn;
+mod connect;
 mod flow;
 mod half;
 mod hash;
@@ -37,6 +39,7 @@ mod state;
 mod tcp;
 mod timewait;
 mod udp;
+mod udp_socket;
 
 pub use config::Addresses;
 pub use net::Net;

@@ -5,7 +5,7 @@ use crate::hash::Secret;
 use crate::links::NEVER;
 use crate::state::{State, Statistics};
 use crate::tcp::TcpSocket;
-use crate::udp::UdpSocket;
+use crate::udp_socket::UdpSocket;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

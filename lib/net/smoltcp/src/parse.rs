@@ -4,8 +4,9 @@
 
 use crate::flow::Flow;
 use smoltcp::wire::{
-    ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, IpAddress, IpEndpoint,
-    IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
+    ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, Icmpv4DstUnreachable,
+    Icmpv4Message, Icmpv4Packet, IpAddress, IpEndpoint, IpProtocol, Ipv4Packet, Ipv6Packet,
+    TcpPacket, UdpPacket,
 };
 
 /// A segment of TCP, seen from here.
@@ -31,6 +32,11 @@ pub struct Udp<'a> {
 pub enum Content<'a> {
     Tcp(Segment),
     Udp(Udp<'a>),
+    /// Nobody has the port that a datagram was sent to: its two ends.
+    Refused {
+        local: IpEndpoint,
+        remote: IpEndpoint,
+    },
     /// An answer may be in it to the question where a neighbour is.
     Neighbour,
     /// For smoltcp to look at.
@@ -135,8 +141,31 @@ fn transport(
                 payload: udp.payload(),
             })
         }
+        IpProtocol::Icmp => refused(payload).unwrap_or(Content::Other),
         // Neighbour solicitation and advertisement, RFC 4861.
         IpProtocol::Icmpv6 if matches!(payload.first(), Some(135 | 136)) => Content::Neighbour,
         _ => Content::Other,
     })
+}
+
+/// Destination unreachable, port unreachable (RFC 792), and the datagram of UDP that it is about.
+fn refused(payload: &[u8]) -> Option<Content<'_>> {
+    let icmp = Icmpv4Packet::new_checked(payload).ok()?;
+    let about = Icmpv4DstUnreachable::PortUnreachable.into();
+    if icmp.msg_type() != Icmpv4Message::DstUnreachable || icmp.msg_code() != about {
+        return None;
+    }
+    if !icmp.verify_checksum() {
+        return Some(Content::Bad);
+    }
+    // The start of a packet: its length is that of all of it.
+    let packet = Ipv4Packet::new_unchecked(payload.get(8..).filter(|rest| rest.len() >= 20)?);
+    if packet.next_header() != IpProtocol::Udp {
+        return None;
+    }
+    let ports = payload.get(8 + usize::from(packet.header_len())..)?;
+    let port = |at: usize| Some(u16::from_be_bytes([*ports.get(at)?, *ports.get(at + 1)?]));
+    let local = IpEndpoint::new(packet.src_addr().into(), port(0)?);
+    let remote = IpEndpoint::new(packet.dst_addr().into(), port(2)?);
+    Some(Content::Refused { local, remote })
 }

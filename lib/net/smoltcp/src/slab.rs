@@ -72,19 +72,3 @@ impl<T> Slab<T> {
             .map(|(index, slot)| Id { index: index as u32, generation: slot.generation })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_not_used_again() {
-        let mut slab = Slab::default();
-        let first = slab.insert('a');
-        assert_eq!(slab.remove(first), Some('a'));
-        let second = slab.insert('b');
-        assert_eq!((slab.get(first).copied(), slab.len()), (None, 1));
-        assert_eq!(slab.get(second), Some(&'b'));
-        assert_eq!(slab.ids().collect::<Vec<_>>(), [second]);
-    }
-}

@@ -199,6 +199,7 @@ impl State {
                 self.nobodys(Link::Device, frame);
                 self.resolved();
             }
+            Content::Refused { local, remote } => self.udp_refused(local, remote),
             Content::Other => self.nobodys(Link::Device, frame),
             Content::Bad => {}
         }

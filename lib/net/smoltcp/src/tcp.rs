@@ -4,15 +4,12 @@
 //! the stack: nothing is locked then, and a page fault or a file that has to be read may wait.
 //! Segments that arrive meanwhile wait, too.
 
-use crate::conn::{Conn, Owner};
-use crate::flow::{Flow, Link, endpoint, is_host, is_loopback, socket_address};
-use crate::links::any_interface;
+use crate::conn::Conn;
+use crate::flow::{endpoint, is_loopback, socket_address};
 use crate::listen::{Listener, Options};
 use crate::net::Net;
-use crate::ports::ephemeral;
 use crate::slab::Id;
 use crate::sockets::Tcp;
-use crate::state::State;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
@@ -115,68 +112,6 @@ impl TcpSocket {
                 state.touch(id);
             }
         });
-    }
-
-    fn start(&self, state: &mut State, to: IpEndpoint, inner: &Inner) -> Result<(Id, Flow)> {
-        let (link, source) = state.route(to.addr)?;
-        let address = match inner.bound {
-            Some(bound) if !bound.addr.is_unspecified() => bound.addr,
-            _ => source,
-        };
-        if address.version() != to.addr.version() {
-            return Err(NetError::Unreachable);
-        }
-        let flow = |port| Flow { local: IpEndpoint::new(address, port), remote: to };
-        let free = |state: &State, flow: &Flow| {
-            !state.flows.contains_key(flow)
-                && !state.half.contains(flow)
-                && state.time_wait.get(state.now, flow).is_none()
-        };
-        let flow = match inner.bound {
-            Some(bound) => Some(flow(bound.port)).filter(|flow| free(state, flow)),
-            None => {
-                let start = state.random() as u16;
-                ephemeral(start)
-                    .filter(|port| !state.ports.is_bound(*port))
-                    .map(flow)
-                    .find(|flow| free(state, flow))
-            }
-        };
-        let flow = flow.ok_or(if inner.bound.is_some() {
-            NetError::InUse
-        } else {
-            NetError::NotAvailable
-        })?;
-        let mut tcp = state.take_tcp().ok_or(NetError::NoMemory)?;
-        let seed = state.random();
-        // For its seed; see `half::answer`.
-        let mut iface = any_interface(state.links.packet_caps(link), seed, state.now);
-        let connected = tcp.socket_mut().connect(iface.context(), flow.remote, flow.local);
-        if connected.is_err() {
-            state.give_tcp(tcp);
-            return Err(NetError::Invalid);
-        }
-        let mut conn = Conn::new(flow, link, tcp, Owner::Application, state.now);
-        conn.queue = self.queue.clone();
-        conn.set_options(inner.options);
-        let id = state.add(conn);
-        state.turn(id);
-        state.links.flush();
-        Ok((id, flow))
-    }
-}
-
-impl State {
-    /// How packets get to an address, and the address that they come from.
-    pub fn route(&self, to: IpAddress) -> Result<(Link, IpAddress)> {
-        if is_loopback(to) || self.addresses.has(to) {
-            return Ok((Link::Loopback, to));
-        }
-        if !is_host(to) || self.addresses.is_broadcast(to) {
-            return Err(NetError::Unreachable);
-        }
-        let source = self.addresses.source(to).ok_or(NetError::Unreachable)?;
-        Ok((Link::Device, source))
     }
 }
 
@@ -296,7 +231,8 @@ impl Socket for TcpSocket {
                 IpAddress::Ipv6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
             };
         }
-        let (id, flow) = self.net.with(|state| self.start(state, to, &inner))?;
+        let (id, flow) =
+            self.net.with(|state| state.connect(to, inner.bound, inner.options, &self.queue))?;
         let mut inner = self.inner.lock();
         inner.role = Role::Connection(id);
         inner.bound.get_or_insert(flow.local);

@@ -1,32 +1,30 @@
-//! Sockets of UDP.
+//! What the stack knows of sockets of UDP.
 //!
 //! What is received goes from the frame into the socket's own queue, and what is sent to this
 //! host goes from queue to queue. Only what leaves through the device passes through smoltcp,
 //! which knows where the neighbours are.
 
-use crate::flow::{Link, endpoint, is_host, is_loopback, socket_address};
+use crate::flow::{Link, endpoint, is_host};
 use crate::links::NEVER;
-use crate::net::Net;
 use crate::ports::Ports;
 use crate::slab::{Id, Slab};
 use crate::sockets::buffer;
 use crate::state::State;
-use crate::tcp::{number, unspecified, wanted};
+use crate::tcp::unspecified;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::udp;
 use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint, IpProtocol};
-use unilith_net_api::{Datagram, NetError, Ready, Result};
+use unilith_net_api::{NetError, Result};
 use unilith_sched_api::WaitQueue;
 
 const RECEIVE: usize = unilith_config::number(option_env!("CONFIG_NET_UDP_RECEIVE_KIB"), 64) * 1024;
 
 /// Bytes that a queued datagram is counted for, besides its own.
-const OVERHEAD: usize = 64;
+pub const OVERHEAD: usize = 64;
 
 /// Datagrams, and bytes of them, that may wait for the device.
 const SEND: (usize, usize) = (32, 16 * 1024);
@@ -35,37 +33,39 @@ const SEND: (usize, usize) = (32, 16 * 1024);
 const FRAME: usize = 1500;
 
 /// Bytes of a datagram, at most (RFC 768, over IPv4).
-const LONGEST: usize = 65535 - 20 - 8;
+pub const LONGEST: usize = 65535 - 20 - 8;
 
 /// How long datagrams wait for the address of a neighbour.
 const PATIENCE: u64 = 3_000_000_000;
 
-struct Sender {
+pub struct Sender {
     set: SocketSet<'static>,
     handle: SocketHandle,
     /// Since when nothing could be sent.
     since: u64,
+    /// Something was for IPv6.
+    v6: bool,
 }
 
 /// What the stack knows of a socket.
-struct Udp {
-    number: u64,
-    local: Option<IpEndpoint>,
-    peer: Option<IpEndpoint>,
-    queue: Arc<WaitQueue>,
-    inbox: VecDeque<(IpEndpoint, Vec<u8>)>,
-    bytes: usize,
-    error: Option<NetError>,
-    sender: Option<Sender>,
-    waiting: bool,
+pub struct Udp {
+    pub number: u64,
+    pub local: Option<IpEndpoint>,
+    pub peer: Option<IpEndpoint>,
+    pub queue: Arc<WaitQueue>,
+    pub inbox: VecDeque<(IpEndpoint, Vec<u8>)>,
+    pub bytes: usize,
+    pub error: Option<NetError>,
+    pub sender: Option<Sender>,
+    pub waiting: bool,
 }
 
 /// The sockets of UDP.
 #[derive(Default)]
 pub struct UdpTable {
-    sockets: Slab<Udp>,
-    by_port: BTreeMap<u16, Vec<Id>>,
-    ports: Ports,
+    pub sockets: Slab<Udp>,
+    pub by_port: BTreeMap<u16, Vec<Id>>,
+    pub ports: Ports,
     /// Sockets with something for the device.
     senders: Vec<Id>,
     /// When they have to be looked at.
@@ -89,7 +89,7 @@ impl Udp {
         }
     }
 
-    fn can_send(&self) -> bool {
+    pub fn can_send(&self) -> bool {
         self.sender.as_ref().is_none_or(Sender::has_room)
     }
 }
@@ -131,8 +131,24 @@ impl State {
         !targets.is_empty()
     }
 
+    /// The other end of a connected socket does not exist.
+    pub fn udp_refused(&mut self, local: IpEndpoint, remote: IpEndpoint) {
+        let Some(ids) = self.udp.by_port.get(&local.port) else { return };
+        let sockets = &self.udp.sockets;
+        let concerns = |id: &&Id| {
+            let socket = sockets.get(**id);
+            socket.is_some_and(|s| s.peer == Some(remote) && s.fits(remote, local, false).is_some())
+        };
+        let Some(&id) = ids.iter().find(concerns) else { return };
+        if let Some(socket) = self.udp.sockets.get_mut(id) {
+            socket.error = Some(NetError::Refused);
+            let queue = socket.queue.clone();
+            self.wake(&queue);
+        }
+    }
+
     /// Gives a socket a port.
-    fn udp_bind(&mut self, id: Id, wanted: IpEndpoint, reuse: bool) -> Result<IpEndpoint> {
+    pub fn udp_bind(&mut self, id: Id, wanted: IpEndpoint, reuse: bool) -> Result<IpEndpoint> {
         let start = self.random() as u16;
         let socket = self.udp.sockets.get_mut(id).ok_or(NetError::Invalid)?;
         if socket.local.is_some() {
@@ -145,7 +161,7 @@ impl State {
     }
 
     /// Where a datagram to `to` comes from, binding the socket if it is not.
-    fn udp_source(&mut self, id: Id, to: IpEndpoint, v6: bool) -> Result<(Link, IpEndpoint)> {
+    pub fn udp_source(&mut self, id: Id, to: IpEndpoint, v6: bool) -> Result<(Link, IpEndpoint)> {
         let (link, source) = match self.route(to.addr) {
             Ok(route) => route,
             // Broadcasts and multicasts go to the device.
@@ -170,7 +186,13 @@ impl State {
     }
 
     /// Sends a datagram to this host.
-    fn udp_local(&mut self, id: Id, from: IpEndpoint, to: IpEndpoint, data: &[u8]) -> Result<()> {
+    pub fn udp_local(
+        &mut self,
+        id: Id,
+        from: IpEndpoint,
+        to: IpEndpoint,
+        data: &[u8],
+    ) -> Result<()> {
         if !self.udp_deliver(from, to, data, false)
             && let Some(socket) = self.udp.sockets.get_mut(id)
             && socket.peer.is_some()
@@ -183,13 +205,20 @@ impl State {
     }
 
     /// Sends a datagram to the device.
-    fn udp_remote(&mut self, id: Id, from: IpEndpoint, to: IpEndpoint, data: &[u8]) -> Result<()> {
+    pub fn udp_remote(
+        &mut self,
+        id: Id,
+        from: IpEndpoint,
+        to: IpEndpoint,
+        data: &[u8],
+    ) -> Result<()> {
         let now = self.now;
         let socket = self.udp.sockets.get_mut(id).ok_or(NetError::Invalid)?;
         if socket.sender.is_none() {
             socket.sender = Some(Sender::new(from.port, now).ok_or(NetError::NoMemory)?);
         }
         let sender = socket.sender.as_mut().ok_or(NetError::NoMemory)?;
+        sender.v6 |= matches!(to.addr, IpAddress::Ipv6(_));
         let metadata = udp::UdpMetadata {
             endpoint: to,
             local_address: Some(from.addr),
@@ -230,8 +259,8 @@ impl State {
             let Some(socket) = self.udp.sockets.get_mut(id) else { return false };
             let Some(sender) = &mut socket.sender else { return false };
             let full = !sender.has_room();
-            let udp = Some(IpProtocol::Udp);
-            // Which family the next datagram has is not known: v6 has its sums computed.
+            // The device is asked for help with IPv4 only, and which comes next is not known.
+            let udp = (!sender.v6).then_some(IpProtocol::Udp);
             let turn = self.links.egress(Link::Device, now, &mut sender.set, None, udp);
             self.blocked |= turn.full;
             if turn.count > 0 {
@@ -275,181 +304,6 @@ impl Sender {
         socket.bind(IpListenEndpoint { addr: None, port }).ok()?;
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
-        Some(Self { set, handle, since: now })
-    }
-}
-
-/// A socket of UDP.
-pub struct UdpSocket {
-    net: Arc<Net>,
-    v6: bool,
-    id: Id,
-    queue: Arc<WaitQueue>,
-}
-
-impl UdpSocket {
-    /// A fresh socket.
-    pub fn new(net: Arc<Net>, v6: bool) -> Self {
-        let queue = Arc::new(WaitQueue::new());
-        let udp = Udp {
-            number: number(),
-            local: None,
-            peer: None,
-            queue: queue.clone(),
-            inbox: VecDeque::new(),
-            bytes: 0,
-            error: None,
-            sender: None,
-            waiting: false,
-        };
-        let id = net.with(|state| state.udp.sockets.insert(udp));
-        Self { net, v6, id, queue }
-    }
-
-    fn of<T>(&self, get: impl FnOnce(&mut Udp) -> T) -> Option<T> {
-        self.net.with(|state| state.udp.sockets.get_mut(self.id).map(get))
-    }
-}
-
-impl Datagram for UdpSocket {
-    fn bind(&self, address: SocketAddr, reuse: bool) -> Result<()> {
-        let wanted = wanted(address, self.v6)?;
-        self.net.with(|state| {
-            let address = wanted.addr;
-            let usable = !is_host(address) || is_loopback(address) || state.addresses.has(address);
-            if !usable && !state.addresses.is_broadcast(address) {
-                return Err(NetError::NotAvailable);
-            }
-            state.udp_bind(self.id, wanted, reuse).map(|_| ())
-        })
-    }
-
-    fn connect(&self, to: Option<SocketAddr>) -> Result<()> {
-        let peer = to.map(|to| wanted(to, self.v6)).transpose()?;
-        self.net.with(|state| {
-            if let Some(peer) = peer {
-                state.udp_source(self.id, peer, self.v6)?;
-            }
-            let socket = state.udp.sockets.get_mut(self.id).ok_or(NetError::Invalid)?;
-            socket.peer = peer;
-            Ok(())
-        })
-    }
-
-    fn send_to(
-        &self,
-        to: Option<SocketAddr>,
-        len: usize,
-        fill: &mut dyn FnMut(&mut [u8]),
-    ) -> Result<()> {
-        let to = to.map(|to| wanted(to, self.v6)).transpose()?;
-        let (link, from, to) = self.net.with(|state| {
-            let socket = state.udp.sockets.get_mut(self.id).ok_or(NetError::Invalid)?;
-            if let Some(error) = socket.error.take() {
-                return Err(error);
-            }
-            let to = to.or(socket.peer).ok_or(NetError::NotConnected)?;
-            if to.port == 0 {
-                return Err(NetError::Invalid);
-            }
-            let room = socket.can_send();
-            let (link, from) = state.udp_source(self.id, to, self.v6)?;
-            let headers = if matches!(to.addr, IpAddress::Ipv4(_)) { 28 } else { 48 };
-            let longest = match link {
-                Link::Loopback => LONGEST,
-                Link::Device => state.links.packet_caps(link).mtu.saturating_sub(headers),
-            };
-            if len > longest {
-                return Err(NetError::TooLong);
-            }
-            if link == Link::Device && !room {
-                return Err(NetError::WouldBlock);
-            }
-            Ok((link, from, to))
-        })?;
-        // Nothing is locked while the application's memory is read.
-        let mut data = buffer(len).ok_or(NetError::NoMemory)?;
-        fill(&mut data);
-        self.net.with(|state| match link {
-            Link::Loopback => state.udp_local(self.id, from, to, &data),
-            Link::Device => state.udp_remote(self.id, from, to, &data),
-        })
-    }
-
-    fn receive_from(&self, peek: bool, take: &mut dyn FnMut(SocketAddr, &[u8])) -> Result<()> {
-        let next = self.of(|socket| match socket.inbox.pop_front() {
-            Some((from, data)) => {
-                socket.bytes -= data.len() + OVERHEAD;
-                Ok((from, data))
-            }
-            None => Err(socket.error.take().unwrap_or(NetError::WouldBlock)),
-        });
-        let (from, data) = next.unwrap_or(Err(NetError::Invalid))?;
-        take(socket_address(from, self.v6), &data);
-        if peek {
-            self.of(|socket| {
-                socket.bytes += data.len() + OVERHEAD;
-                socket.inbox.push_front((from, data));
-            });
-        }
-        Ok(())
-    }
-
-    fn local(&self) -> Option<SocketAddr> {
-        let (local, peer) = self.of(|socket| (socket.local, socket.peer))?;
-        let mut local = local?;
-        if local.addr.is_unspecified()
-            && let Some(peer) = peer
-        {
-            local.addr = self
-                .net
-                .with(|state| state.route(peer.addr))
-                .map_or(local.addr, |(_, source)| source);
-        }
-        Some(socket_address(local, self.v6))
-    }
-
-    fn peer(&self) -> Option<SocketAddr> {
-        self.of(|socket| socket.peer)?.map(|peer| socket_address(peer, self.v6))
-    }
-
-    fn ready(&self) -> Ready {
-        let ready = self.of(|socket| Ready {
-            receive: !socket.inbox.is_empty() || socket.error.is_some(),
-            send: socket.can_send() || socket.error.is_some(),
-            error: socket.error.is_some(),
-            ..Ready::default()
-        });
-        ready.unwrap_or_default()
-    }
-
-    fn take_error(&self) -> Option<NetError> {
-        self.of(|socket| socket.error.take())?
-    }
-
-    fn available(&self) -> usize {
-        self.of(|socket| socket.inbox.front().map_or(0, |(_, data)| data.len())).unwrap_or(0)
-    }
-
-    fn queue(&self) -> &WaitQueue {
-        &self.queue
-    }
-}
-
-impl Drop for UdpSocket {
-    fn drop(&mut self) {
-        self.net.with(|state| {
-            // What is still to be sent gets its chance.
-            state.udp_turns();
-            let Some(socket) = state.udp.sockets.remove(self.id) else { return };
-            let Some(local) = socket.local else { return };
-            state.udp.ports.release(socket.number, local.port);
-            if let Some(ids) = state.udp.by_port.get_mut(&local.port) {
-                ids.retain(|id| *id != self.id);
-                if ids.is_empty() {
-                    state.udp.by_port.remove(&local.port);
-                }
-            }
-        });
+        Some(Self { set, handle, since: now, v6: false })
     }
 }

@@ -138,6 +138,45 @@ fn to_oneself() {
 }
 
 #[test]
+fn a_connected_socket_is_refused_by_icmp() {
+    let world = World::new();
+    let client = world.a.udp(false).unwrap();
+    client.connect(Some(ip(B, 99))).unwrap();
+    // The first question may be lost while addresses are looked for.
+    world.until(10, || {
+        if client.ready().send && !client.ready().error {
+            let _ = send_to(&client, None, b"anybody?");
+        }
+        set_now(now() + SECOND / 10);
+        client.ready().error
+    });
+    assert_eq!(receive_from(&client), Err(NetError::Refused));
+    assert_eq!(client.take_error(), None);
+}
+
+#[test]
+fn datagrams_of_ipv6() {
+    for send_checksum in [false, true] {
+        let world = World::with(Offload { send_checksum, receive_checksum: false });
+        let address = world.b.local_addresses().into_iter().rev();
+        let v6 = address.map(|(address, _)| address).find(|address| address.is_ipv6()).unwrap();
+        let server = world.b.udp(true).unwrap();
+        server.bind(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 53)), false).unwrap();
+        let client = world.a.udp(true).unwrap();
+        for to in [SocketAddr::new(v6, 53), SocketAddr::from((B.to_ipv6_mapped(), 53))] {
+            let data = pattern(1400);
+            send_to(&client, Some(to), &data).unwrap();
+            world.until(5, || server.ready().receive);
+            let (from, got) = receive_from(&server).unwrap();
+            assert!(got == data);
+            send_to(&server, Some(from), &got).unwrap();
+            world.until(5, || client.ready().receive);
+            assert!(receive_from(&client).unwrap() == (to, data));
+        }
+    }
+}
+
+#[test]
 fn a_neighbour_that_does_not_answer_blocks_nobody_else() {
     let world = World::new();
     let server = bound(&world.b, 53);

@@ -1,8 +1,8 @@
 //! `unilith bench boot`
 
+use super::{finish, summary};
 use crate::args::{Bench, Platform};
 use crate::error::{Error, Result};
-use crate::output::{print, print_json};
 use crate::project;
 use serde_json::{Value, json};
 use std::io::sink;
@@ -23,6 +23,7 @@ pub fn boot(args: &Bench) -> Result {
             .map_err(Error::failed)?;
     }
     let root = project::root()?;
+    let runs = args.runs.unwrap_or(21);
     let app = App::load(&root.join("apps/hello"))?;
     let mut options = project::options(Platform::Qemu);
     let (_, _, hello) = project::build(&root, &app, &options)?;
@@ -36,7 +37,7 @@ pub fn boot(args: &Bench) -> Result {
     let mut machines = serde_json::Map::new();
     for machine in Machine::ALL {
         let smallest = smallest_memory(&hello.image, machine)?;
-        let (guest, bare) = wall_times(&hello.image, &floor, machine, args.runs)?;
+        let (guest, bare) = wall_times(&hello.image, &floor, machine, runs)?;
         let ratios: Vec<f64> = guest.iter().zip(&bare).map(|(g, f)| g / f).collect();
         machines.insert(
             machine.name().to_owned(),
@@ -53,20 +54,12 @@ pub fn boot(args: &Bench) -> Result {
         "benchmark": "boot",
         "command": "unilith bench boot",
         "accel": "tcg",
-        "runs": args.runs,
+        "runs": runs,
         "image_bytes": hello.bytes,
         "instructions_entry_to_main": instructions,
         "machines": machines,
     });
-    let path = args.output.clone().unwrap_or_else(|| root.join("bench/results/boot.json"));
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(Error::failed)?;
-    }
-    std::fs::write(&path, format!("{result:#}\n")).map_err(Error::failed)?;
-    if args.json {
-        return print_json(&result);
-    }
-    print(table(&result, &path))
+    finish(args, &root, "boot", &result, table)
 }
 
 fn launch(image: &Path, machine: Machine, memory_kib: u64) -> Launch {
@@ -140,17 +133,7 @@ fn instructions(image: &Path) -> Result<u64> {
     }
 }
 
-fn summary(mut values: Vec<f64>) -> Value {
-    values.sort_by(f64::total_cmp);
-    let round = |v: f64| (v * 1000.0).round() / 1000.0;
-    json!({
-        "min": round(values[0]),
-        "median": round(values[values.len() / 2]),
-        "max": round(values[values.len() - 1]),
-    })
-}
-
-fn table(result: &Value, path: &Path) -> String {
+fn table(result: &Value) -> String {
     let mut text = format!(
         "hello, minimal profile ({} runs each, translated code)\n\n\
          image                          {:>8} bytes\n\
@@ -176,6 +159,5 @@ fn table(result: &Value, path: &Path) -> String {
             row["ratio"]["median"]
         ));
     }
-    text.push_str(&format!("\nwritten to {}\n", path.display()));
     text
 }

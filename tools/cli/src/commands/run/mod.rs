@@ -11,9 +11,10 @@ use crate::project::{self, Subject};
 use plan::Plan;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use unilith_image::app::{App, Kind};
+use unilith_image::build::Image;
 use unilith_vmm::{Input, Launch, Monitor, encode_word, host, qemu};
 
 /// Memory for an application that asks for nothing, KiB.
@@ -30,6 +31,33 @@ const COMMAND_LINE_MAX: usize = 2047;
 const ARGUMENT_MAX: usize = 32 * 4096 - 1;
 
 pub fn run(args: &Run) -> Result {
+    let ready = prepare(args)?;
+    if args.dry_run {
+        return print([ready.launch.command().shell().as_bytes(), b"\n"].concat());
+    }
+    let outcome = unilith_vmm::run(
+        &ready.launch,
+        Input::Inherit,
+        Box::new(std::io::stdout()),
+        Box::new(std::io::stderr()),
+    )
+    .map_err(Error::failed)?;
+    report::finish(&ready.root, args, &ready.image, ready.launch.memory_kib, &outcome)
+}
+
+/// A run that only has to be started.
+pub struct Ready {
+    root: PathBuf,
+    pub image: Image,
+    pub launch: Launch,
+    /// The program's place in the guest, and its arguments.
+    pub program: Option<String>,
+    pub args: Vec<OsString>,
+    pub env: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Does everything that comes before the start.
+pub fn prepare(args: &Run) -> Result<Ready> {
     // Whatever can be wrong is found before anything that takes time.
     let root = project::root()?;
     let mut subject = project::subject(&args.target.app)?;
@@ -88,17 +116,8 @@ pub fn run(args: &Run) -> Result {
         timeout,
         extra: vec![],
     };
-    if args.dry_run {
-        return print([launch.command().shell().as_bytes(), b"\n"].concat());
-    }
-    let outcome = unilith_vmm::run(
-        &launch,
-        Input::Inherit,
-        Box::new(std::io::stdout()),
-        Box::new(std::io::stderr()),
-    )
-    .map_err(Error::failed)?;
-    report::finish(&root, args, &image, launch.memory_kib, &outcome)
+    let program = subject.program.as_ref().map(|p| root::guest_path(&p.path)).transpose()?;
+    Ok(Ready { root, image, launch, program, args: arguments(args, &subject)?, env })
 }
 
 /// A platform, and why it was chosen if nobody asked for it.
@@ -238,6 +257,22 @@ fn memory(args: &Run, subject: &Subject, image: u64, initrd: Option<&Path>) -> R
     }
 }
 
+/// The arguments of the program: those before a script, the script, the user's or the
+/// application's own.
+fn arguments(args: &Run, subject: &Subject) -> Result<Vec<OsString>> {
+    let mut own: Vec<OsString> = Vec::new();
+    if let Some((before, script)) = subject.program.as_ref().and_then(|p| p.script.as_ref()) {
+        own.extend(before.iter().cloned());
+        own.push(root::guest_path(script)?.into());
+    }
+    if args.args.is_empty() {
+        own.extend(subject.app.args.iter().map(OsString::from));
+    } else {
+        own.extend(args.args.iter().cloned());
+    }
+    Ok(own)
+}
+
 fn command_line(
     args: &Run,
     subject: &Subject,
@@ -263,16 +298,7 @@ fn command_line(
     for (name, value) in env {
         words.push(encode_word(&[b"env.", name.as_slice(), b"=", value].concat()));
     }
-    let mut own: Vec<OsString> = Vec::new();
-    if let Some((before, script)) = subject.program.as_ref().and_then(|p| p.script.as_ref()) {
-        own.extend(before.iter().cloned());
-        own.push(root::guest_path(script)?.into());
-    }
-    if args.args.is_empty() {
-        own.extend(subject.app.args.iter().map(OsString::from));
-    } else {
-        own.extend(args.args.iter().cloned());
-    }
+    let own = arguments(args, subject)?;
     if !own.is_empty() {
         words.push("--".to_owned());
         words.extend(own.iter().map(|arg| encode_word(arg.as_bytes())));

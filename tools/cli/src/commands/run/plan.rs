@@ -32,7 +32,10 @@ impl Plan {
     /// Reads what was asked for; the command line adds to the application's lists.
     pub fn new(args: &Run, app: &App) -> Result<Self> {
         let net = args.net.as_deref().or(app.net.as_deref()).map(net).transpose()?;
-        let publish = app.publish.iter().chain(&args.publish).map(|text| text.parse());
+        // The application's ports are for the network that it expects; another makes them moot.
+        let other = args.net.is_some() && net != Some(Net::User);
+        let own = app.publish.iter().filter(|_| !other);
+        let publish = own.chain(&args.publish).map(|text| text.parse());
         let publish: Vec<Publish> =
             publish.collect::<std::result::Result<_, String>>().map_err(Error::usage)?;
         for (i, one) in publish.iter().enumerate() {

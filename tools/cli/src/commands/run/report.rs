@@ -45,6 +45,10 @@ pub fn finish(
         let limit = args.timeout.unwrap_or_default();
         say(format_args!("unilith: ended: the time limit of {limit} s has passed (--timeout)"));
     }
+    if let Some(signal) = outcome.ended_by {
+        let name = if signal == 2 { "SIGINT".to_owned() } else { format!("signal {signal}") };
+        say(format_args!("unilith: ended: the guest did not end at {name}"));
+    }
     match outcome.status {
         Some(status) => Ok(status),
         None if outcome.monitor_error.is_empty() => {

@@ -1,0 +1,323 @@
+//! `unilith bench apps`: servers beside the same servers on Linux, in the same QEMU, on the same
+//! network, in turn.
+
+use super::guest::{Guest, Probe};
+use super::load::Load;
+use super::{finish, linux, summary};
+use crate::args::{Bench, Cli, Command, Side};
+use crate::commands::run::{self, Ready};
+use crate::error::{Error, Result};
+use crate::output::say;
+use crate::project;
+use clap::Parser;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+use unilith_vmm::devices::{USER_ADDRESS, USER_GATEWAY, USER_PREFIX};
+use unilith_vmm::{Launch, Monitor, Network, Publish, host, qemu};
+
+/// A server that is measured.
+struct Server {
+    name: &'static str,
+    port: u16,
+    probe: Probe,
+    loads: &'static [Load],
+}
+
+const SERVERS: [Server; 2] = [
+    Server {
+        name: "redis",
+        port: 6379,
+        probe: Probe { ask: "PING\r\n", answer: "+PONG" },
+        loads: &[Load::Redis { pipeline: 1 }, Load::Redis { pipeline: 16 }],
+    },
+    Server {
+        name: "nginx",
+        port: 80,
+        probe: Probe {
+            ask: "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+            answer: "HTTP/1.1 200",
+        },
+        loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
+    },
+];
+
+/// The interface of the benchmark's own network namespace.
+const TAP: &str = "tap0";
+/// A server that has not answered by then never will.
+const BOOT_LIMIT: Duration = Duration::from_secs(30);
+/// No load takes that long.
+const LOAD_LIMIT: Duration = Duration::from_secs(120);
+/// Requests after which a server counts as working in its memory.
+const PROOF: u32 = 500;
+
+pub fn apps(args: &Bench) -> Result {
+    let root = project::root()?;
+    let servers: Vec<&Server> = SERVERS
+        .iter()
+        .filter(|server| args.app.as_ref().is_none_or(|name| name == server.name))
+        .collect();
+    if servers.is_empty() {
+        let names = SERVERS.map(|server| server.name).join(", ");
+        return Err(Error::usage(format!("--app: measured are {names}")));
+    }
+    let mut missing = Vec::new();
+    let tools = servers.iter().flat_map(|server| server.loads).map(|load| load.tool());
+    for (program, package) in tools.chain([(qemu::PROGRAM, qemu::PACKAGE)]) {
+        if host::find(program).is_none() && !missing.contains(&package) {
+            missing.push(package);
+        }
+    }
+    if args.only != Some(Side::Unilith) && !Path::new("/bin/busybox").exists() {
+        missing.push("busybox-static");
+    }
+    if !missing.is_empty() {
+        host::install(&missing, "the benchmark needs them").map_err(Error::failed)?;
+    }
+    let peers = servers.iter().map(|server| Ok((*server, peers(args, &root, server)?)));
+    let peers: Vec<(&Server, Vec<Peer>)> = peers.collect::<Result<_>>()?;
+    // A thread of its own, for a network namespace belongs to a thread and what it starts.
+    let measured = thread::scope(|scope| {
+        let work = move || {
+            let network = Place::new();
+            let mut results = Map::new();
+            for (server, peers) in peers {
+                results.insert(server.name.to_owned(), measure(args, server, peers, &network)?);
+            }
+            Ok((network.is_tap(), results))
+        };
+        scope.spawn(work).join().unwrap_or_else(|_| Err(Error::failed("the benchmark panicked")))
+    });
+    let (tap, results) = measured?;
+    let result = json!({
+        "benchmark": "apps",
+        "command": "unilith bench apps",
+        "accel": "tcg",
+        "network": if tap { "tap" } else { "user" },
+        "requests": args.requests,
+        "apps": results,
+    });
+    finish(args, &root, "apps", &result, table)
+}
+
+/// How the load reaches a guest.
+enum Place {
+    /// Over a TAP interface in a namespace where nothing else is.
+    Tap,
+    /// Over a published port.
+    User,
+}
+
+impl Place {
+    fn new() -> Self {
+        let made = host::private_network().map_err(|error| error.to_string()).and_then(|()| {
+            let mac = Network::Tap(TAP.to_owned()).mac().map(|byte| format!("{byte:02x}"));
+            ip("link set lo up")?;
+            ip(&format!("tuntap add dev {TAP} mode tap"))?;
+            ip(&format!("addr add {USER_GATEWAY}/{USER_PREFIX} dev {TAP}"))?;
+            ip(&format!("link set {TAP} up"))?;
+            // Nobody waits for an answer about the address: one that is late costs a second.
+            let mac = mac.join(":");
+            ip(&format!("neigh add {USER_ADDRESS} lladdr {mac} dev {TAP} nud permanent"))
+        });
+        match made {
+            Ok(()) => Self::Tap,
+            Err(why) => {
+                say(format_args!("unilith: no TAP interface ({why}); QEMU's own network instead"));
+                Self::User
+            }
+        }
+    }
+
+    fn is_tap(&self) -> bool {
+        matches!(self, Self::Tap)
+    }
+
+    /// Gives a machine its network: where its `port` is reached.
+    fn connect(&self, launch: &mut Launch, port: u16) -> Result<SocketAddr> {
+        match self {
+            Self::Tap => {
+                launch.devices.network = Some(Network::Tap(TAP.to_owned()));
+                let address: Ipv4Addr = USER_ADDRESS.parse().map_err(Error::failed)?;
+                Ok(SocketAddr::from((address, port)))
+            }
+            Self::User => {
+                let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::failed)?;
+                let at = free.local_addr().map_err(Error::failed)?;
+                let publish: Publish =
+                    format!("{}:{port}", at.port()).parse().map_err(Error::failed)?;
+                launch.devices.network = Some(Network::User(vec![publish]));
+                Ok(at)
+            }
+        }
+    }
+}
+
+fn ip(args: &str) -> std::result::Result<(), String> {
+    let output = std::process::Command::new("ip").args(args.split(' ')).output();
+    match output.map_err(|error| format!("ip: {error}"))? {
+        output if output.status.success() => Ok(()),
+        output => Err(format!("ip {args}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+/// One side of a comparison.
+struct Peer {
+    side: Side,
+    launch: Launch,
+    bytes: u64,
+    /// Steps in which its smallest memory is searched, KiB.
+    step: u64,
+    boots: Vec<f64>,
+    rates: BTreeMap<String, Vec<f64>>,
+}
+
+fn peers(args: &Bench, root: &Path, server: &Server) -> Result<Vec<Peer>> {
+    let app = format!("{}", root.join("apps").join(server.name).display());
+    // What a user would type; the network is replaced by the benchmark's.
+    let words = ["unilith", "run", "-q", "-p", "qemu", "--accel", "tcg", "--dry-run"];
+    let words = words.into_iter().chain(["--net", "user", &app]);
+    let Command::Run(run) = Cli::parse_from(words).command else {
+        return Err(Error::failed("not a run"));
+    };
+    let ready: Ready = run::prepare(&run)?;
+    let bytes = |launch: &Launch| -> Result<u64> {
+        let files = std::iter::once(&launch.image).chain(&launch.initrd);
+        files.map(|file| Ok(file.metadata().map_err(Error::failed)?.len())).sum()
+    };
+    let peer = |side, launch: Launch, step| -> Result<Peer> {
+        let bytes = bytes(&launch)?;
+        Ok(Peer { side, launch, bytes, step, boots: vec![], rates: BTreeMap::new() })
+    };
+    let mut peers = Vec::new();
+    if args.only != Some(Side::Linux) {
+        peers.push(peer(Side::Unilith, ready.launch.clone(), 1024)?);
+    }
+    if args.only != Some(Side::Unilith) {
+        let kernel = linux::kernel(&root.join("build/bench"))?;
+        let launch = linux::launch(&kernel, &ready, &root.join("build/bench/rootfs"))?;
+        peers.push(peer(Side::Linux, launch, 4096)?);
+    }
+    Ok(peers)
+}
+
+fn measure(args: &Bench, server: &Server, mut peers: Vec<Peer>, place: &Place) -> Result<Value> {
+    for round in 1..=args.runs.unwrap_or(3) {
+        for peer in &mut peers {
+            say(format_args!("unilith: {}: {:?}, round {round}", server.name, peer.side));
+            peer.round(args, server, place)?;
+        }
+    }
+    let mut sides = Map::new();
+    for peer in &mut peers {
+        say(format_args!("unilith: {}: {:?}, smallest memory", server.name, peer.side));
+        let smallest = peer.smallest_memory(server, place)?;
+        let rates: Map<String, Value> =
+            peer.rates.iter().map(|(name, all)| (name.clone(), summary(all.clone()))).collect();
+        sides.insert(
+            format!("{:?}", peer.side).to_lowercase(),
+            json!({
+                "machine": match peer.launch.monitor {
+                    Monitor::Qemu { machine, .. } => machine.name(),
+                    Monitor::Process => "process",
+                },
+                "image_bytes": peer.bytes,
+                "smallest_memory_kib": smallest,
+                "boot_to_first_answer_ms": summary(std::mem::take(&mut peer.boots)),
+                "requests_per_second": rates,
+            }),
+        );
+    }
+    Ok(Value::Object(sides))
+}
+
+impl Peer {
+    fn failed(&self, server: &Server, guest: &Guest, why: &str) -> Error {
+        let words = guest.last_words();
+        Error::failed(format!("{} on {:?}: {why}\n{words}", server.name, self.side))
+    }
+
+    /// Boots it, puts it under every load, ends it.
+    fn round(&mut self, args: &Bench, server: &Server, place: &Place) -> Result<()> {
+        let at = place.connect(&mut self.launch, server.port)?;
+        let mut guest = Guest::start(&self.launch)?;
+        let Some(boot) = guest.first_answer(at, server.probe, BOOT_LIMIT) else {
+            return Err(self.failed(server, &guest, "no answer"));
+        };
+        self.boots.push(boot.as_secs_f64() * 1e3);
+        for load in server.loads {
+            let rates = load
+                .run(at, args.requests, LOAD_LIMIT)
+                .map_err(|error| self.failed(server, &guest, &error.to_string()))?;
+            for (name, rate) in rates {
+                self.rates.entry(name).or_default().push(rate);
+            }
+        }
+        Ok(())
+    }
+
+    /// The smallest memory in which it serves, KiB, by bisection.
+    fn smallest_memory(&mut self, server: &Server, place: &Place) -> Result<u64> {
+        let slowest = self.boots.iter().copied().fold(0.0, f64::max);
+        let limit = Duration::from_secs_f64(slowest * 3.0 / 1e3) + Duration::from_secs(2);
+        let mut launch = self.launch.clone();
+        let mut works = |kib: u64| -> Result<bool> {
+            launch.memory_kib = kib;
+            let at = place.connect(&mut launch, server.port)?;
+            let mut guest = Guest::start(&launch)?;
+            if guest.first_answer(at, server.probe, limit).is_none() {
+                return Ok(false);
+            }
+            let load = server.loads.first();
+            Ok(load.is_none_or(|load| load.run(at, PROOF, Duration::from_secs(20)).is_ok()))
+        };
+        let (mut fails, mut enough) = (0, self.launch.memory_kib.div_ceil(self.step));
+        while enough - fails > 1 {
+            let middle = (fails + enough) / 2;
+            if works(middle * self.step)? { enough = middle } else { fails = middle }
+        }
+        Ok(enough * self.step)
+    }
+}
+
+fn table(result: &Value) -> String {
+    let mut text = format!(
+        "servers in QEMU ({}, network {}), medians\n\n{:<44} {:>14} {:>14} {:>8}\n",
+        result["accel"].as_str().unwrap_or_default(),
+        result["network"].as_str().unwrap_or_default(),
+        "",
+        "unilith",
+        "linux",
+        "ratio"
+    );
+    for (name, app) in result["apps"].as_object().into_iter().flatten() {
+        let mut row = |what: &str, path: &[&str]| {
+            let value = |side: &str| {
+                let found = path.iter().try_fold(&app[side], |at, key| at.get(key));
+                found.and_then(Value::as_f64)
+            };
+            let (ours, theirs) = (value("unilith"), value("linux"));
+            let show = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.0}"));
+            let ratio = ours.zip(theirs).map(|(a, b)| format!("{:.2}", a / b));
+            text.push_str(&format!(
+                "{:<44} {:>14} {:>14} {:>8}\n",
+                format!("{name}: {what}"),
+                show(ours),
+                show(theirs),
+                ratio.unwrap_or_else(|| "-".to_owned())
+            ));
+        };
+        row("image, bytes", &["image_bytes"]);
+        row("smallest memory, KiB", &["smallest_memory_kib"]);
+        row("boot to first answer, ms", &["boot_to_first_answer_ms", "median"]);
+        let sides = ["unilith", "linux"].map(|side| &app[side]["requests_per_second"]);
+        let some = sides.into_iter().find_map(Value::as_object);
+        for load in some.into_iter().flatten().map(|(load, _)| load) {
+            row(&format!("{load}, 1/s"), &["requests_per_second", load, "median"]);
+        }
+    }
+    text
+}

@@ -1,0 +1,135 @@
+//! Load generators: other people's programs, and what they say.
+
+use crate::error::{Error, Result};
+use std::io::Read;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Connections at a time.
+const CONNECTIONS: &str = "30";
+
+/// A load.
+#[derive(Clone, Copy)]
+pub enum Load {
+    /// redis-benchmark, SET and GET, with so many requests in flight on a connection.
+    Redis { pipeline: u32 },
+    /// ab: one connection per request, or all over the same ones.
+    Http { keep: bool },
+}
+
+impl Load {
+    /// The program and the Debian package that has it.
+    pub fn tool(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Redis { .. } => ("redis-benchmark", "redis-tools"),
+            Self::Http { .. } => ("ab", "apache2-utils"),
+        }
+    }
+
+    /// Runs it: what was measured, and requests per second.
+    pub fn run(self, at: SocketAddr, requests: u32, limit: Duration) -> Result<Vec<(String, f64)>> {
+        let mut command = Command::new(self.tool().0);
+        let n = requests.to_string();
+        match self {
+            Self::Redis { pipeline } => {
+                command.args(["-h", &at.ip().to_string(), "-p", &at.port().to_string()]);
+                command.args(["-t", "set,get", "-n", &n, "-c", CONNECTIONS, "--csv"]);
+                command.args(["-P", &pipeline.to_string()]);
+            }
+            Self::Http { keep } => {
+                command.args(["-q", "-n", &n, "-c", CONNECTIONS]);
+                command.args(keep.then_some("-k"));
+                command.arg(format!("http://{at}/"));
+            }
+        }
+        let text = output(&mut command, limit)?;
+        let found = match self {
+            Self::Redis { pipeline } => redis(&text, pipeline),
+            Self::Http { keep } => http(&text, keep),
+        };
+        found.ok_or_else(|| {
+            Error::failed(format!("{}: no result, or failed requests: {text}", self.tool().0))
+        })
+    }
+}
+
+/// `"SET","1234.56",...` for every test.
+fn redis(text: &str, pipeline: u32) -> Option<Vec<(String, f64)>> {
+    let mut found = Vec::new();
+    for name in ["SET", "GET"] {
+        let line = text.lines().find(|line| line.starts_with(&format!("\"{name}\"")))?;
+        let number = line.split(',').nth(1)?.trim_matches('"').parse().ok()?;
+        found.push((format!("{name} -c {CONNECTIONS} -P {pipeline}"), number));
+    }
+    Some(found)
+}
+
+fn http(text: &str, keep: bool) -> Option<Vec<(String, f64)>> {
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    if value("Failed requests:")? > 0.0 || value("Non-2xx responses:").is_some() {
+        return None;
+    }
+    let name = if keep { "keep-alive" } else { "connection per request" };
+    Some(vec![(format!("GET -c {CONNECTIONS}, {name}"), value("Requests per second:")?)])
+}
+
+/// What a command prints, if it succeeds in time.
+fn output(command: &mut Command, limit: Duration) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let failed = |why: String| Error::failed(format!("{name}: {why}"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
+    let streams: [Option<Box<dyn Read + Send>>; 2] = [
+        child.stdout.take().map(|s| Box::new(s) as _),
+        child.stderr.take().map(|s| Box::new(s) as _),
+    ];
+    let readers = streams.map(|stream| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    });
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait().map_err(|e| failed(e.to_string()))? {
+            Some(status) => break status,
+            None if start.elapsed() > limit => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(failed(format!("no end within {} s", limit.as_secs())));
+            }
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let [out, err] = readers.map(|reader| reader.join().unwrap_or_default());
+    if status.success() { Ok(out) } else { Err(failed(err.trim().to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_read() {
+        let csv = "\"test\",\"rps\"\n\"SET\",\"12.50\",\"1\"\n\"GET\",\"20.00\",\"1\"\n";
+        let want = vec![("SET -c 30 -P 16".to_owned(), 12.5), ("GET -c 30 -P 16".to_owned(), 20.0)];
+        assert_eq!(redis(csv, 16), Some(want));
+        assert_eq!(redis("", 1), None);
+        let ab = "Failed requests:        0\nRequests per second:    2800.12 [#/sec] (mean)\n";
+        let want = vec![("GET -c 30, keep-alive".to_owned(), 2800.12)];
+        assert_eq!(http(ab, true), Some(want));
+        assert_eq!(http(&ab.replace("  0", "  3"), true), None);
+    }
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        let error = output(Command::new("sleep").arg("100"), Duration::from_millis(50));
+        assert!(error.expect_err("it is too slow").to_string().contains("no end within"));
+    }
+}
