@@ -81,6 +81,7 @@ impl Threads {
 
     /// The current thread goes behind all that can run.
     pub fn yield_current(&mut self) {
+        let _ = self.thread(self.current); // the first one is known from now on
         self.ready.push_back(self.current);
     }
 
