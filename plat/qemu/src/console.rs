@@ -1,7 +1,7 @@
 //! The console: the first serial port, framed when the runner asks for it
 //! (`docs/decisions/002-console-framing.md`).
 
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 use unilith_ns16550::{Ns16550, Registers};
 use unilith_platform::{Event, Stream};
 use unilith_x86_64::port;
@@ -10,9 +10,9 @@ use unilith_x86_64::port;
 const BASE: u16 = 0x3f8;
 
 /// Data link escape: announces an event in a framed console.
-const DLE: u8 = 0x10;
+pub const DLE: u8 = 0x10;
 
-struct Com1;
+pub struct Com1;
 
 impl Registers for Com1 {
     fn read(&self, offset: u16) -> u8 {
@@ -25,15 +25,14 @@ impl Registers for Com1 {
     }
 }
 
-const UART: Ns16550<Com1> = Ns16550::new(Com1);
+pub const UART: Ns16550<Com1> = Ns16550::new(Com1);
 
 /// 0: not started; 1: plain; 2: framed.
 static STATE: AtomicU8 = AtomicU8::new(0);
 static STREAM: AtomicU8 = AtomicU8::new(Stream::Out as u8);
-static INPUT_ENDED: AtomicBool = AtomicBool::new(false);
 
 /// Starts the console at its first use, and says whether it is framed.
-fn framed() -> bool {
+pub fn framed() -> bool {
     let mut state = STATE.load(Ordering::Relaxed);
     if state == 0 {
         UART.init();
@@ -71,46 +70,6 @@ pub fn write(stream: Stream, bytes: &[u8]) {
         if part.last() == Some(&DLE) {
             UART.write(core::iter::once(DLE));
         }
-    }
-}
-
-/// Whether [`read`] has something to give.
-pub fn ready() -> bool {
-    framed(); // has the port set up
-    INPUT_ENDED.load(Ordering::Relaxed) || UART.has_received()
-}
-
-/// Reads at least one byte, or none at the end of the input.
-pub fn read(buf: &mut [u8]) -> usize {
-    let framed = framed();
-    let mut n = 0;
-    while n < buf.len() && !INPUT_ENDED.load(Ordering::Relaxed) {
-        let Some(mut byte) = UART.read() else {
-            if n > 0 {
-                break;
-            }
-            core::hint::spin_loop();
-            continue;
-        };
-        if framed && byte == DLE {
-            byte = next();
-            if byte != DLE {
-                INPUT_ENDED.store(true, Ordering::Relaxed);
-                break;
-            }
-        }
-        buf[n] = byte;
-        n += 1;
-    }
-    n
-}
-
-fn next() -> u8 {
-    loop {
-        if let Some(byte) = UART.read() {
-            return byte;
-        }
-        core::hint::spin_loop();
     }
 }
 

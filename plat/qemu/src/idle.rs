@@ -2,7 +2,7 @@
 //! start when somebody waits for the first time.
 
 use crate::clock::{self, together};
-use crate::devices;
+use crate::{devices, input};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use unilith_sync::Once;
 use unilith_x86_64::apic::{self, LocalApic, Mode};
@@ -55,8 +55,10 @@ pub fn idle(deadline: u64) {
     } else if !arm(apic, deadline) {
         return core::hint::spin_loop();
     }
+    input::listen();
     // SAFETY: ring 0; `start` has run. What the timer or a device did meanwhile is pending.
     unsafe { interrupt::wait() };
+    input::woken();
 }
 
 fn disarm(apic: &LocalApic) {

@@ -14,6 +14,7 @@ mod console;
 mod crash;
 mod devices;
 mod idle;
+mod input;
 mod memory;
 mod power;
 mod pvh;
@@ -47,11 +48,11 @@ impl Platform for Qemu {
     }
 
     fn console_read(buf: &mut [u8]) -> usize {
-        console::read(buf)
+        input::read(buf)
     }
 
     fn console_ready() -> bool {
-        console::ready()
+        input::ready()
     }
 
     fn monotonic_ns() -> u64 {
@@ -96,6 +97,10 @@ impl Platform for Qemu {
 
     fn backtrace(visit: &mut dyn FnMut(usize)) {
         crash::backtrace(visit);
+    }
+
+    fn signal() -> Option<u8> {
+        input::signal()
     }
 
     fn idle(deadline: u64) {

@@ -42,16 +42,22 @@ impl Configuration {
         }
         let name = profile.display().to_string();
         let mut wanted = Config::parse(&read(&profile)?, &name).map_err(|e| config(&e))?;
+        // A profile is for every platform: what one does not have is left out. What the application
+        // or the user says has to hold.
+        let mut demanded = Config::new();
         for assignment in app.assignments()? {
             let file = app.directory.join(app::FILE);
             tree.assign(&mut wanted, &assignment)
+                .and_then(|()| tree.assign(&mut demanded, &assignment))
                 .map_err(|e| Error::file(&file, format!("[config]: {e}")))?;
         }
         for assignment in overrides {
-            tree.assign(&mut wanted, assignment).map_err(|e| config(&e))?;
+            tree.assign(&mut wanted, assignment)
+                .and_then(|()| tree.assign(&mut demanded, assignment))
+                .map_err(|e| config(&e))?;
         }
         let solution = tree.solve(&wanted);
-        if let Some(problem) = tree.check(&wanted, &solution).first() {
+        if let Some(problem) = tree.check(&demanded, &solution).first() {
             return Err(config(problem));
         }
         if app.kind == Kind::Elf && !solution.is_set("ELF") {

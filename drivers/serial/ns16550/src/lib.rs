@@ -17,6 +17,8 @@ pub trait Registers {
 const DATA: u16 = 0;
 const INTERRUPT_ENABLE: u16 = 1;
 const FIFO_CONTROL: u16 = 2;
+/// Received data available, in the interrupt enable register.
+const RECEIVED: u8 = 1 << 0;
 const LINE_CONTROL: u16 = 3;
 const LINE_STATUS: u16 = 5;
 
@@ -69,6 +71,11 @@ impl<R: Registers> Ns16550<R> {
             self.registers.write(DATA, byte);
             room -= 1;
         }
+    }
+
+    /// Interrupts when something has been received, from now on.
+    pub fn interrupt_on_receive(&self) {
+        self.registers.write(INTERRUPT_ENABLE, RECEIVED);
     }
 
     /// Whether a byte has been received.

@@ -75,6 +75,12 @@ pub trait Platform {
     /// Calls `visit` with the return addresses of the caller's frames, innermost first.
     fn backtrace(visit: &mut dyn FnMut(usize));
 
+    /// The signal (its number on Linux) that whoever runs this machine has sent since the last
+    /// call: an orderly end is SIGTERM.
+    fn signal() -> Option<u8> {
+        None
+    }
+
     /// Nothing to do: waits until a device interrupts or the monotonic clock shows `deadline`
     /// (nanoseconds; `u64::MAX`: no deadline). May come back earlier. What arrived since the
     /// devices were asked to interrupt ends the wait at once.
@@ -152,6 +158,10 @@ macro_rules! bind {
                 <$platform>::event(event)
             }
             #[unsafe(no_mangle)]
+            fn __unilith_signal() -> Option<u8> {
+                <$platform>::signal()
+            }
+            #[unsafe(no_mangle)]
             fn __unilith_idle(deadline: u64) {
                 <$platform>::idle(deadline)
             }
@@ -201,6 +211,8 @@ linked! {
     entropy = __unilith_entropy(buf: &mut [u8]) -> bool;
     /// See [`Platform::event`].
     event = __unilith_event(event: Event<'_>);
+    /// See [`Platform::signal`].
+    signal = __unilith_signal() -> Option<u8>;
     /// See [`Platform::idle`].
     idle = __unilith_idle(deadline: u64);
     /// See [`Platform::exit`].

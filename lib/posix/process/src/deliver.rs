@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use unilith_posix_abi::raw::general::{
     __NR_clock_nanosleep, __NR_epoll_pwait, __NR_epoll_pwait2, __NR_epoll_wait, __NR_futex,
     __NR_io_getevents, __NR_nanosleep, __NR_pause, __NR_poll, __NR_ppoll, __NR_pselect6,
-    __NR_rt_sigsuspend, __NR_rt_sigtimedwait, __NR_select, BUS_ADRERR, FPE_FLTINV, FPE_INTDIV,
-    ILL_ILLOPN, SA_RESTART, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP,
-    SS_AUTODISARM, TRAP_BRKPT,
+    __NR_rt_sigreturn, __NR_rt_sigsuspend, __NR_rt_sigtimedwait, __NR_select, BUS_ADRERR,
+    FPE_FLTINV, FPE_INTDIV, ILL_ILLOPN, SA_RESTART, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGFPE, SIGILL,
+    SIGSEGV, SIGTRAP, SS_AUTODISARM, TRAP_BRKPT,
 };
 use unilith_posix_abi::{Errno, Result, Scalar, UserPtr, buffer, syscall};
 use unilith_posix_api::{Registers, Trap};
@@ -69,8 +69,9 @@ fn no_frame(signal: u32) {
 }
 
 /// The calls that a signal always ends: those that have a relative timeout, which would begin
-/// again, and those that wait for a signal (signal(7)).
+/// again, and those that wait for a signal (signal(7)). What rt_sigreturn gives is not its own.
 const NEVER_RESTARTED: &[u32] = &[
+    __NR_rt_sigreturn,
     __NR_pause,
     __NR_rt_sigsuspend,
     __NR_rt_sigtimedwait,
@@ -108,12 +109,16 @@ fn enter_handler(r: &mut Registers, info: &Info, action: &Action, mask: u64) -> 
     let stack = task::with_thread(|thread| thread.stack);
     let len = unilith_posix_api::vectors_len();
     let place = frame::place(r.rsp, action, &stack, len).ok_or(Errno::EFAULT)?;
-    let mut vectors = buffer(frame::vectors_room(len))?;
-    if !unilith_posix_api::save_vectors(r, &mut vectors) {
-        return Err(Errno::EFAULT);
+    // A platform that does not know them says 0: then the frame has none, as on a processor
+    // without any, and what the handler does to them stays.
+    if len > 0 {
+        let mut vectors = buffer(frame::vectors_room(len))?;
+        if !unilith_posix_api::save_vectors(r, &mut vectors) {
+            return Err(Errno::EFAULT);
+        }
+        frame::mark_vectors(&mut vectors, len);
+        UserPtr(place.vectors as usize).copy_out(&vectors)?;
     }
-    frame::mark_vectors(&mut vectors, len);
-    UserPtr(place.vectors as usize).copy_out(&vectors)?;
     let kept = Kept { mask, stack };
     let bytes = frame::build(r, &kept, action, info, place, len);
     UserPtr(place.frame as usize).copy_out(&bytes)?;
@@ -168,7 +173,7 @@ fn leave_handler() -> Result<usize> {
     if restored.vectors != 0 {
         UserPtr(restored.vectors as usize).copy_in(&mut vectors)?;
     }
-    if !unilith_posix_api::load_vectors(&mut registers, &vectors) {
+    if !vectors.is_empty() && !unilith_posix_api::load_vectors(&mut registers, &vectors) {
         return Err(Errno::EFAULT);
     }
     task::set_blocked(restored.mask);

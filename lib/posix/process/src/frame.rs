@@ -128,7 +128,7 @@ pub fn build(
         put(at::ADDRESS, u64::get(&info.0[16..]));
     }
     put(at::OLD_MASK, kept.mask);
-    put(at::VECTORS, place.vectors);
+    put(at::VECTORS, if vectors > 0 { place.vectors } else { 0 });
     put(at::MASK, kept.mask);
     let stack = stack_bytes(kept.stack, kept.stack.flags_at(r.rsp));
     bytes[at::STACK..at::STACK + stack.len()].copy_from_slice(&stack);

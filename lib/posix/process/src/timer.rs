@@ -1,4 +1,5 @@
-//! The timer of every process: alarm(2) and setitimer(2). It counts real time; times that a
+//! What interrupts a process from outside: signals of the runner, and its timer (alarm(2) and
+//! setitimer(2)). It counts real time; times that a
 //! process uses itself are not counted (EINVAL).
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,11 +11,14 @@ use unilith_sched_api::Poller;
 const SECOND: u64 = 1_000_000_000;
 const MICROSECOND: u64 = 1000;
 
-/// Sends SIGALRM when a timer is due.
+/// Sends what has come from outside, and SIGALRM when a timer is due.
 pub const POLLER: Poller = Poller { run: expire, arm: || NEXT.load(Relaxed) };
 
 /// When the next timer of any process is due.
 static NEXT: AtomicU64 = AtomicU64::new(NEVER);
+
+/// The application's first process, which those who run the image mean.
+const FIRST: i32 = 1;
 
 /// A timer: when it is due, and after how many nanoseconds again (0: not again).
 type Timer = (u64, u64);
@@ -29,6 +33,10 @@ fn again((due, interval): Timer, now: u64) -> Option<Timer> {
 }
 
 fn expire() {
+    if let Some(signal) = unilith_platform::signal() {
+        // To the application: a process that has just ended does not miss it.
+        let _ = task::send_process(FIRST, Info::kernel(signal.into()), false);
+    }
     if NEXT.load(Relaxed) == NEVER {
         return;
     }

@@ -81,7 +81,11 @@ impl Threads {
 
     /// The current thread goes behind all that can run.
     pub fn yield_current(&mut self) {
-        self.ready.push_back(self.current);
+        let current = self.current;
+        // The first thread is entered in the table here, if nobody did before: what is not there
+        // is not chosen.
+        let _ = self.thread(current);
+        self.ready.push_back(current);
     }
 
     /// Forgets the current thread; false if it was the last.

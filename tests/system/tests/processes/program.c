@@ -130,6 +130,7 @@ int main(int count_of_args, char **args)
 	snprintf(parent, sizeof parent, "%d", getpid());
 	setenv("PARENT", parent, 1);
 
+	sched_yield(); /* to nobody */
 	for (long i = 0; i < 4; i++)
 		if (pthread_create(&threads[i], NULL, count, (void *)i))
 			return 2;
