@@ -206,9 +206,8 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(Refusal::BadRequest);
     }
-    let digit = |length: u64, byte: &u8| {
-        length.saturating_mul(10).saturating_add(u64::from(byte - b'0'))
-    };
+    let digit =
+        |length: u64, byte: &u8| length.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
     Ok(value.iter().fold(0, digit))
 }
 

@@ -131,7 +131,8 @@ const NOT_FOUND: (&[u8], &[u8]) = (
 fn refused(refusal: Refusal) -> &'static [u8] {
     macro_rules! head {
         ($status:literal) => {
-            concat!("HTTP/1.1 ", $status, "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes()
+            concat!("HTTP/1.1 ", $status, "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+                .as_bytes()
         };
     }
     match refusal {

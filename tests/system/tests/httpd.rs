@@ -201,7 +201,10 @@ fn garbage_is_refused_and_the_server_lives() {
         (400, b"GET / HTTP/1.1\r\nHost: x\r\n continued\r\n\r\n"),
         (400, b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
         (400, b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
-        (400, b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (
+            400,
+            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ),
         (400, b"GET nowhere HTTP/1.1\r\nHost: x\r\n\r\n"),
         (400, b"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n"),
         (404, b"GET /%00 HTTP/1.0\r\n\r\n"),
