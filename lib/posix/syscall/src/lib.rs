@@ -7,9 +7,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "trace"))]
+extern crate alloc;
+
 mod missing;
 mod names;
-#[cfg(feature = "trace")]
+#[cfg(any(test, feature = "trace"))]
+#[cfg_attr(not(feature = "trace"), allow(dead_code))]
 mod trace;
 
 pub use missing::{missing, report, report_at_exit};
