@@ -16,9 +16,18 @@ pub fn test(args: &Test) -> Result {
     if !std::path::Path::new("/bin/busybox").exists() {
         missing.push("busybox-static");
     }
+    missing.extend(
+        [("ab", "apache2-utils"), ("strace", "strace")]
+            .iter()
+            .filter(|(tool, _)| host::find(tool).is_none())
+            .map(|(_, package)| *package),
+    );
     if !missing.is_empty() {
-        host::install(&missing, "the tests boot virtual machines and run busybox in them")
-            .map_err(Error::failed)?;
+        host::install(
+            &missing,
+            "the tests boot virtual machines, run busybox in them, load servers and compare traces",
+        )
+        .map_err(Error::failed)?;
     }
     for (tool, remedy) in [("rustfmt", "rustfmt"), ("cargo-clippy", "clippy")] {
         if host::find(tool).is_none() {
