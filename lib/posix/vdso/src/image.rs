@@ -134,8 +134,11 @@ pub fn data() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::code;
     use object::{Object, ObjectSymbol};
+    use std::borrow::ToOwned;
+    use std::vec::Vec;
     use unilith_x86_64::vdso::{CODE_OFFSET, NAMES};
 
     #[test]
