@@ -10,7 +10,6 @@ extern crate alloc;
 
 mod stack;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -26,6 +25,9 @@ const SUSPENDED: u8 = 0;
 const RUNNING: u8 = 1;
 const ENDED: u8 = 2;
 
+/// What a thread does when its entry has returned: ends.
+pub type Finish = fn() -> !;
+
 /// A thread as the processor sees it.
 pub struct Context {
     state: AtomicU8,
@@ -33,8 +35,8 @@ pub struct Context {
     pointer: AtomicUsize,
     /// None: the stack that the image booted on.
     stack: Option<Stack>,
-    /// What it does first.
-    entry: Lock<Option<Entry>>,
+    /// What it does, and then.
+    entry: Lock<Option<(Entry, Finish)>>,
     #[cfg(feature = "user")]
     user: UnsafeCell<User>,
     /// Only to be allowed an empty cell where there is no application.
@@ -54,7 +56,7 @@ static CURRENT: Lock<Option<Arc<Context>>> = Lock::new(None);
 static PREVIOUS: Lock<Option<Arc<Context>>> = Lock::new(None);
 
 impl Context {
-    fn new(state: u8, stack: Option<Stack>, entry: Option<Entry>) -> Option<Self> {
+    fn new(state: u8, stack: Option<Stack>, entry: Option<(Entry, Finish)>) -> Option<Self> {
         #[cfg(feature = "user")]
         let end = stack.as_ref().map_or(0, Stack::end);
         Some(Self {
@@ -69,11 +71,11 @@ impl Context {
         })
     }
 
-    /// A context that will call `entry`, which must not return. `None` if there is no memory.
-    pub fn suspended(entry: Entry) -> Option<Arc<Self>> {
+    /// A context that will call `entry`, then `finish`. `None` if there is no memory.
+    pub fn suspended(entry: Entry, finish: Finish) -> Option<Arc<Self>> {
         let stack = Stack::new()?;
         let end = stack.end();
-        let context = Arc::new(Self::new(SUSPENDED, Some(stack), Some(entry))?);
+        let context = Arc::new(Self::new(SUSPENDED, Some(stack), Some((entry, finish)))?);
         // SAFETY: the stack is fresh and this context's own; the argument is only compared.
         let pointer = unsafe { arch::prepare(end, start, Arc::as_ptr(&context) as usize) };
         context.pointer.store(pointer, Ordering::Relaxed);
@@ -104,10 +106,13 @@ impl Drop for Context {
 extern "C" fn start(_: usize) -> ! {
     arrived();
     let entry = CURRENT.lock().as_ref().and_then(|current| current.entry.lock().take());
-    if let Some(entry) = entry {
-        entry();
+    match entry {
+        Some((entry, finish)) => {
+            entry();
+            finish()
+        }
+        None => panic!("a thread without an entry"),
     }
-    panic!("a thread's entry returned")
 }
 
 /// On the new stack: whoever ran before has left its own.
@@ -162,10 +167,4 @@ fn leave(state: u8, to: &Arc<Context>) {
 /// Whether a context was started by [`Context::boot`].
 pub fn has_started() -> bool {
     CURRENT.lock().is_some()
-}
-
-/// An entry that does nothing but panic, for tests of schedulers.
-#[doc(hidden)]
-pub fn boxed(entry: impl FnOnce() + Send + 'static) -> Entry {
-    Box::new(entry)
 }

@@ -10,7 +10,6 @@ extern crate alloc;
 
 mod threads;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use threads::Threads;
 use unilith_context::Context;
@@ -28,11 +27,8 @@ impl Scheduler for Coop {
             let boot = Context::boot().ok_or(SpawnError::NoMemory)?;
             THREADS.lock().set_boot(boot);
         }
-        let body = move || {
-            entry();
-            Coop::exit_thread()
-        };
-        let context = Context::suspended(Box::new(body)).ok_or(SpawnError::NoMemory)?;
+        let context = Context::suspended(entry, Coop::exit_thread);
+        let context = context.ok_or(SpawnError::NoMemory)?;
         Ok(THREADS.lock().add(context))
     }
 
