@@ -125,23 +125,39 @@ impl Server {
         format!("{}\n{}", String::from_utf8_lossy(&out), String::from_utf8_lossy(&err))
     }
 
-    /// Memory of this machine that the monitor occupies, in KiB: what the guest has touched, and
-    /// the monitor's own.
+    /// Memory that the guest has touched since its start, in KiB: what is resident of the
+    /// monitor's mapping for it. QEMU's own memory goes up and down with the connections of its
+    /// user network.
     ///
     /// # Panics
-    /// The monitor does not run.
+    /// The monitor does not run, or is not QEMU.
     #[track_caller]
-    pub fn resident_kib(&self) -> u64 {
+    pub fn guest_kib(&self) -> u64 {
         let id = self.child.id();
         let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("a process").flatten();
         let children =
             tasks.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
-        let monitor = children.collect::<String>();
-        let monitor = monitor.split_whitespace().next().expect("the monitor");
-        let status = std::fs::read_to_string(format!("/proc/{monitor}/status")).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.and_then(|number| number.parse().ok()).expect("a number")
+        let children = children.collect::<String>();
+        let monitor = children.split_whitespace().next().expect("the monitor");
+        let read = |name: &str| {
+            let bytes = std::fs::read(format!("/proc/{monitor}/{name}")).expect("it runs");
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let command = read("cmdline");
+        let memory = command.split('\0').skip_while(|word| *word != "-m").nth(1);
+        let memory = memory.and_then(|kib| kib.strip_suffix('k')).expect("KiB of memory");
+        // A mapping is some lines of `Name: KiB kB`: first Size, then Rss.
+        let mappings = read("smaps");
+        let mut inside = false;
+        for line in mappings.lines() {
+            let mut words = line.split_whitespace();
+            match (words.next(), words.next()) {
+                (Some("Size:"), Some(size)) => inside = size == memory,
+                (Some("Rss:"), Some(kib)) if inside => return kib.parse().expect("a number"),
+                _ => {}
+            }
+        }
+        panic!("there is no mapping of {memory} KiB");
     }
 
     /// Tells it to stop, as `kill` does, and waits for its end.

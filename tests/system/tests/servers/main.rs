@@ -2,10 +2,12 @@
 //!
 //! Packages that this needs: `unilith test` installs them.
 
+mod hostile;
 mod nginx;
 mod python;
 mod redis;
 mod sqlite;
+mod trouble;
 
 use std::process::Output;
 
