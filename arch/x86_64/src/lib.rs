@@ -19,4 +19,5 @@ pub mod port;
 pub mod tables;
 pub mod trap;
 pub mod user;
+pub mod vdso;
 pub mod vector;

@@ -3,6 +3,7 @@
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
+use unilith_platform::CounterClock;
 use unilith_pvclock::Reading;
 use unilith_x86_64::cpu::{self, cycles};
 use unilith_x86_64::port;
@@ -81,6 +82,21 @@ pub fn realtime_ns() -> u64 {
         (epoch, true) => epoch + kvm_reading().ns_at(cycles()),
         (epoch, false) => epoch + ns_since(EPOCH_CYCLES.load(Ordering::Relaxed)),
     }
+}
+
+/// How the cycle counter tells time; not under KVM, whose clock changes its rate.
+pub fn counter() -> Option<CounterClock> {
+    realtime_ns(); // finds the epoch
+    monotonic_ns(); // finds the rate
+    if uses_kvm() {
+        return None;
+    }
+    Some(CounterClock {
+        rate: RATE.load(Ordering::Relaxed),
+        boot: entry_cycles(),
+        epoch_cycles: EPOCH_CYCLES.load(Ordering::Relaxed),
+        epoch: EPOCH.load(Ordering::Relaxed),
+    })
 }
 
 /// Nanoseconds since the cycle counter was `start`. Finds the rate at the first call.

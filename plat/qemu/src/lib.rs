@@ -20,7 +20,7 @@ mod power;
 mod pvh;
 mod user;
 
-use unilith_platform::{Event, Platform, Region, Stream};
+use unilith_platform::{CounterClock, Event, Platform, Region, Stream};
 
 /// This platform.
 pub struct Qemu;
@@ -61,6 +61,10 @@ impl Platform for Qemu {
 
     fn realtime_ns() -> u64 {
         clock::realtime_ns()
+    }
+
+    fn counter() -> Option<CounterClock> {
+        clock::counter()
     }
 
     fn cycles() -> u64 {

@@ -177,6 +177,7 @@ fn bad_input_gives_one_error_before_anything_is_built() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&regex_of(&place), "@");
     settings.add_filter(r"Kconfig:\d+", "Kconfig:LINE");
+    settings.add_filter(r"(?m)set what selects it: .*$", "set what selects it: SYMBOLS");
     settings.add_filter(r"\d+ KiB", "N KiB");
     settings.add_filter(r"give -m \d+", "give -m N");
     settings.bind(|| insta::assert_snapshot!("bad_input", told));

@@ -27,6 +27,19 @@ pub struct Region {
     pub len: usize,
 }
 
+/// How a cycle counter tells time: nanoseconds are cycles times the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CounterClock {
+    /// Nanoseconds per cycle, as a 32.32 fixed-point number.
+    pub rate: u64,
+    /// The counter when the monotonic clock was 0.
+    pub boot: u64,
+    /// The counter when the wall clock was `epoch`.
+    pub epoch_cycles: u64,
+    /// Nanoseconds since the Unix epoch.
+    pub epoch: u64,
+}
+
 /// Services that every platform offers.
 pub trait Platform {
     /// The platform's name, as in the configuration: `qemu`, `linux`.
@@ -46,6 +59,12 @@ pub trait Platform {
 
     /// Nanoseconds since boot. The first call may calibrate the clock.
     fn monotonic_ns() -> u64;
+
+    /// How the cycle counter tells time, if it does: then [`monotonic_ns`](Self::monotonic_ns) and
+    /// [`realtime_ns`](Self::realtime_ns) say the same. May calibrate the clock.
+    fn counter() -> Option<CounterClock> {
+        None
+    }
 
     /// Nanoseconds since the Unix epoch, UTC.
     fn realtime_ns() -> u64;
@@ -126,6 +145,10 @@ macro_rules! bind {
                 <$platform>::realtime_ns()
             }
             #[unsafe(no_mangle)]
+            fn __unilith_counter() -> Option<$crate::CounterClock> {
+                <$platform>::counter()
+            }
+            #[unsafe(no_mangle)]
             fn __unilith_cycles() -> u64 {
                 <$platform>::cycles()
             }
@@ -195,6 +218,8 @@ linked! {
     monotonic_ns = __unilith_monotonic_ns() -> u64;
     /// See [`Platform::realtime_ns`].
     realtime_ns = __unilith_realtime_ns() -> u64;
+    /// See [`Platform::counter`].
+    counter = __unilith_counter() -> Option<CounterClock>;
     /// See [`Platform::cycles`].
     cycles = __unilith_cycles() -> u64;
     /// See [`Platform::entry_cycles`].

@@ -72,6 +72,8 @@ pub struct Conn {
     /// When it is given up.
     pub expires: u64,
     keep_alive: u64,
+    /// It has been silent for that long: smoltcp sends probes.
+    probing: bool,
     pub error: Option<NetError>,
     /// smoltcp is through with it.
     pub over: bool,
@@ -112,6 +114,7 @@ impl Conn {
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
+            probing: false,
             error: None,
             over: false,
             unread: 0,
@@ -132,8 +135,23 @@ impl Conn {
         self.keep_alive = options.keep_alive.map_or(0, |seconds| u64::from(seconds) * SECOND);
         let Some(tcp) = &mut self.tcp else { return };
         tcp.socket_mut().set_nagle_enabled(!options.no_delay);
-        let interval = options.keep_alive.map(|seconds| Duration::from_secs(seconds.into()));
-        tcp.socket_mut().set_keep_alive(interval);
+    }
+
+    /// Starts probes after a time of silence, and ends them when something is heard again: when to
+    /// look again. smoltcp's own timer would send the first probe at once.
+    fn watch_silence(&mut self, now: u64) -> u64 {
+        let due = match self.keep_alive {
+            0 => NEVER,
+            interval => self.heard.saturating_add(interval),
+        };
+        let silent = now >= due;
+        if let Some(tcp) = &mut self.tcp
+            && core::mem::replace(&mut self.probing, silent) != silent
+        {
+            let interval = silent.then(|| Duration::from_micros(self.keep_alive / 1000));
+            tcp.socket_mut().set_keep_alive(interval);
+        }
+        if silent { NEVER } else { due }
     }
 
     /// The other end closed its direction.
@@ -307,6 +325,7 @@ impl State {
             return;
         }
         let limit = conn.limit(self.now);
+        conn.watch_silence(self.now);
         // The application has it: there will be another turn when it gives it back.
         let Some(tcp) = &mut conn.tcp else { return };
         self.statistics.turns += 1;
@@ -365,7 +384,7 @@ impl State {
             // It wants to send, and could not, although there is room.
             at = self.now.saturating_add(1_000_000);
         }
-        let at = at.min(conn.limit(self.now));
+        let at = at.min(conn.limit(self.now)).min(conn.watch_silence(self.now));
         if at < conn.scheduled {
             self.timers.remove(&(conn.scheduled, id));
             conn.scheduled = at;

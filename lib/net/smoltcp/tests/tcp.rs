@@ -273,6 +273,9 @@ fn keep_alive_keeps_alive() {
     let (client, server) = world.connection(&listener);
     client.set_keep_alive(Some(10));
     let before = world.nic_a.sent.load(Ordering::Relaxed);
+    world.pass(9 * SECOND);
+    let at_once = world.nic_a.sent.load(Ordering::Relaxed) - before;
+    assert_eq!(at_once, 0, "it has not been silent for long");
     world.pass(1000 * SECOND);
     let probes = world.nic_a.sent.load(Ordering::Relaxed) - before;
     assert!((50..400).contains(&probes), "{probes} probes");

@@ -135,6 +135,7 @@ pub fn load(
         entry: base.wrapping_add(elf.entry),
         random,
         hwcap: unilith_posix_api::hwcap(),
+        vdso: vdso(),
     };
     let bytes = build(stack_top, &program, &auxiliary).ok_or(Error::Arguments)?;
     // Linux leaves three quarters of the stack to the program.
@@ -198,6 +199,14 @@ fn place(elf: &Elf<'_>) -> Result<usize, Error> {
         .and_then(|address| address.checked_next_multiple_of(elf.align))
         .and_then(|address| address.checked_sub(first))
         .ok_or(Error::Addresses)
+}
+
+/// Maps the clocks that need no system call; a program does without them, if need be.
+fn vdso() -> usize {
+    #[cfg(feature = "vdso")]
+    return unilith_vdso::map().unwrap_or(0);
+    #[cfg(not(feature = "vdso"))]
+    0
 }
 
 /// A random number of pages below `most`, in bytes; 0 without a source of randomness.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use unilith_posix_abi::raw::auxvec::{
     AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP,
     AT_HWCAP2, AT_NULL, AT_PAGESZ, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PLATFORM, AT_RANDOM, AT_SECURE,
-    AT_UID,
+    AT_SYSINFO_EHDR, AT_UID,
 };
 
 /// Ticks in a second, for times(2) (USER_HZ).
@@ -37,6 +37,8 @@ pub struct Auxiliary {
     pub random: [u8; 16],
     /// Features of the processor (AT_HWCAP).
     pub hwcap: usize,
+    /// Where the clocks are that need no system call (AT_SYSINFO_EHDR); 0: nowhere.
+    pub vdso: usize,
 }
 
 /// Strings and other things that are pointed to, growing downwards from the top of the stack.
@@ -89,6 +91,7 @@ pub fn build(top: usize, program: &Program, auxiliary: &Auxiliary) -> Option<Vec
     words.extend(env);
     words.push(0);
     for (kind, value) in [
+        (AT_SYSINFO_EHDR, auxiliary.vdso),
         (AT_HWCAP, auxiliary.hwcap),
         (AT_PAGESZ, PAGE),
         (AT_CLKTCK, TICKS),
@@ -109,7 +112,9 @@ pub fn build(top: usize, program: &Program, auxiliary: &Auxiliary) -> Option<Vec
         (AT_PLATFORM, machine),
         (AT_NULL, 0),
     ] {
-        words.extend([kind as usize, value]);
+        if kind != AT_SYSINFO_EHDR || value != 0 {
+            words.extend([kind as usize, value]);
+        }
     }
 
     let below = words.len() * WORD;

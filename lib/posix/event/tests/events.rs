@@ -115,6 +115,15 @@ fn a_timerfd_expires() {
         set(fd, 0, 0, 20).expect("fine");
         let (ms, got) = timed(|| call(nr::__NR_epoll_wait, [e, PAD, 4, 5000]));
         assert!(got == Ok(1) && (15..1000).contains(&ms), "{ms}");
+        // Also if somebody looks at the timer first.
+        take(fd).expect("expired");
+        set(fd, 0, 0, 20).expect("fine");
+        assert_eq!(call(nr::__NR_epoll_wait, [e, PAD, 4, 0]), Ok(0));
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        call(nr::__NR_timerfd_gettime, [fd, PAD + 600]).expect("fine");
+        assert_eq!((number(PAD + 616), number(PAD + 624)), (0, 0));
+        let (ms, got) = timed(|| call(nr::__NR_epoll_wait, [e, PAD, 4, 5000]));
+        assert!(got == Ok(1) && ms < 1000, "{ms}");
         for bad in BAD {
             assert_eq!(call(nr::__NR_timerfd_settime, [fd, 0, bad, 0]), Err(Errno::EFAULT));
             assert_eq!(call(nr::__NR_timerfd_gettime, [fd, bad]), Err(Errno::EFAULT));

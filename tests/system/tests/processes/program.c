@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -67,6 +68,13 @@ static void on_fault(int number, siginfo_t *info, void *context)
 	at->uc_mcontext.gregs[REG_RIP] += 3; /* mov (%rax), %rbx */
 }
 
+static sigjmp_buf before;
+
+static void back(int number)
+{
+	siglongjmp(before, number);
+}
+
 static void clobber(int number)
 {
 	(void)number;
@@ -95,6 +103,8 @@ static int child(char **args)
 	}
 	if (!strcmp(mode, "fault"))
 		*(volatile int *)8 = 1;
+	if (!strcmp(mode, "nowhere"))
+		((void (*volatile)(void))8)();
 	if (!strcmp(mode, "sigreturn"))
 		__asm__ volatile("mov $15, %%eax\n mov $8, %%rsp\n syscall" ::: "rax");
 	if (!strcmp(mode, "threads")) {
@@ -174,6 +184,11 @@ int main(int count_of_args, char **args)
 	long value = 42;
 	__asm__ volatile("xor %%eax, %%eax\n mov (%%rax), %%rbx" : "=&b"(value) : "0"(value) : "rax");
 	printf("faults %d value %ld\n", faults, value);
+	sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = back }, NULL);
+	void (*volatile nothing)(void) = NULL;
+	if (!sigsetjmp(before, 1))
+		nothing();
+	printf("called nothing\n");
 	signal(SIGSEGV, SIG_DFL);
 	struct sigaction vectors = { .sa_handler = clobber };
 	sigaction(SIGUSR2, &vectors, NULL);
@@ -186,6 +201,7 @@ int main(int count_of_args, char **args)
 
 	printf("name %x\n", run(args[0], "name", "x y"));
 	printf("fault %x\n", run(args[0], "fault", "") & 0x7f);
+	printf("nowhere %x\n", run(args[0], "nowhere", "") & 0x7f);
 	printf("sigreturn %x\n", run(args[0], "sigreturn", "") & 0x7f);
 	printf("threads %x\n", run(args[0], "threads", ""));
 	printf("chain %x\n", run(args[0], "chain", "20"));
