@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1) {
 		pthread_create(&thread, 0, second, argv);
-		nanosleep(&pause, 0);
+		usleep(200000); /* until it waits */
 		write(pipes[1], "y", 1);
 		pthread_join(thread, 0);
 	}
