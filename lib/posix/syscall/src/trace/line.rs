@@ -1,0 +1,121 @@
+//! A call's line.
+//!
+//! The arguments are written before the call is made, as it may not return, up to the first one
+//! that the call fills in; the rest, and the result, after it. When another thread's call comes in
+//! between, the line is `<unfinished ...>` and goes on as `<... name resumed>`.
+
+use super::kind::{arity, kind_with};
+use super::value::{Call, Memory};
+use crate::Table;
+use alloc::string::String;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use unilith_posix_abi::{Entry, Errno, SyscallArgs, UserPtr};
+use unilith_posix_task::tid;
+use unilith_print::eprint;
+
+/// The thread whose line is open; 0: none.
+static OPEN: AtomicI32 = AtomicI32::new(0);
+/// The thread that wrote last, and whether there has been another one.
+static LAST: AtomicI32 = AtomicI32::new(0);
+static SEVERAL: AtomicBool = AtomicBool::new(false);
+
+struct User;
+
+impl Memory for User {
+    fn read(&self, address: usize, into: &mut [u8]) -> bool {
+        UserPtr(address).copy_in(into).is_ok()
+    }
+}
+
+/// Begins a line of this thread, after ending another's.
+fn begin(tid: i32, text: &str) {
+    if OPEN.swap(tid, Relaxed) != 0 {
+        eprint!(" <unfinished ...>\n");
+    }
+    let last = LAST.swap(tid, Relaxed);
+    if last != 0 && last != tid {
+        SEVERAL.store(true, Relaxed);
+    }
+    if SEVERAL.load(Relaxed) {
+        eprint!("[{}] ", tid);
+    }
+    eprint!("{}", text);
+}
+
+/// Calls that give an address back.
+fn gives_address(call: &str) -> bool {
+    matches!(call, "brk" | "mmap" | "mremap")
+}
+
+/// The arguments from the one with index `from` on that `which` wants; how far it got.
+fn arguments(text: &mut String, entry: &Entry, call: &Call<'_>, from: usize) -> usize {
+    let count = arity(entry.name, call.args).min(entry.arguments.len());
+    let arguments = entry.arguments.iter().zip(call.args).enumerate().take(count);
+    for (index, ((name, ty), value)) in arguments.skip(from) {
+        let kind = kind_with(entry.name, name, ty, call.args);
+        if kind.waits() && call.result.is_none() {
+            return index;
+        }
+        text.push_str(if index > 0 { ", " } else { "" });
+        // A string has room for everything.
+        let _ = call.write(text, kind, *value);
+    }
+    count
+}
+
+/// Makes the call, and writes what it is and what came of it.
+pub fn traced(table: &Table, call: &SyscallArgs) -> isize {
+    let number = call.nr as u32 as usize;
+    let Some(entry) = table.entry(number) else {
+        let name = crate::name(number).unwrap_or("syscall");
+        begin(tid(), name);
+        eprint!("({:#x}, {:#x}, {:#x})", call.args[0], call.args[1], call.args[2]);
+        let result = table.untraced(call);
+        eprint!("{}", result_text(name, result));
+        OPEN.store(0, Relaxed);
+        return result;
+    };
+    let mut text = String::from(entry.name);
+    text.push('(');
+    let mut words = Call { args: &call.args, result: None, memory: &User };
+    let written = arguments(&mut text, entry, &words, 0);
+    let me = tid();
+    if matches!(entry.name, "exit" | "exit_group") {
+        let _ = write!(text, ") = ?\n");
+        begin(me, &text);
+        OPEN.store(0, Relaxed);
+        begin(me, "+++ exited with ");
+        eprint!("{} +++\n", call.args[0] as u8);
+        OPEN.store(0, Relaxed);
+        return table.untraced(call);
+    }
+    begin(me, &text);
+    let result = table.untraced(call);
+    text.clear();
+    if OPEN.load(Relaxed) != me {
+        let _ = write!(text, "<... {} resumed>", entry.name);
+        begin(me, &text);
+        text.clear();
+    }
+    words.result = Some(result);
+    arguments(&mut text, entry, &words, written);
+    text.push(')');
+    text.push_str(&result_text(entry.name, result));
+    eprint!("{}", text);
+    OPEN.store(0, Relaxed);
+    result
+}
+
+fn result_text(name: &str, result: isize) -> String {
+    let mut text = String::new();
+    let _ = match result {
+        -4095..=-1 => {
+            let errno = Errno::from_number(result.unsigned_abs() as u16);
+            write!(text, " = -1 {errno:?} ({errno})\n")
+        }
+        result if gives_address(name) => write!(text, " = {result:#x}\n"),
+        result => write!(text, " = {result}\n"),
+    };
+    text
+}
