@@ -85,6 +85,20 @@ fn the_device_completes_checksums() {
 }
 
 #[test]
+fn who_was_refused_may_try_again() {
+    let world = World::new();
+    let client = world.connect(80);
+    world.until(5, || client.ready().closed);
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::Refused));
+    let listener = world.listen(80, 8);
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    world.until(5, || client.ready().send && listener.ready().receive);
+    let server = listener.accept().unwrap();
+    transfer(&world, &client, &server, &pattern(10_000));
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::Connected));
+}
+
+#[test]
 fn each_half_closes_by_itself() {
     let world = World::new();
     let listener = world.listen(80, 8);
