@@ -124,6 +124,14 @@ fn nginx_bears_it() {
 }
 
 #[test]
+fn httpd_bears_it() {
+    let site = nginx::start_httpd();
+    let request = b"GET /1m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    harass(&site.server, request, b"HTTP/1.1 200 OK");
+    site.ab("1k", 5000, &["-k", "-c", "50"]);
+}
+
+#[test]
 fn python_bears_it() {
     let serve = "import http.server as h
 class Handler(h.BaseHTTPRequestHandler):
