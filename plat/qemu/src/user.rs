@@ -1,7 +1,7 @@
 //! The application's half of the address space: 4 KiB pages in the lower half of the kernel's
 //! own page table. The application runs in ring 0; its pointers are checked all the same.
 
-use crate::boot::DIRECT_MAP;
+use crate::boot::{DIRECT_MAP, KERNEL_BASE};
 use crate::memory;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -71,6 +71,13 @@ fn access(prot: Prot) -> Option<u64> {
     allowed.then_some(if prot.write { WRITE } else { 0 } | if prot.exec { 0 } else { NO_EXECUTE })
 }
 
+/// The physical address of a page of the kernel's memory, if it is one frame of the direct map.
+fn frame_of(page: &'static [u8]) -> Option<usize> {
+    let start = page.as_ptr() as usize;
+    let whole = page.len() == PAGE && start.is_multiple_of(PAGE);
+    (whole && (DIRECT_MAP..KERNEL_BASE).contains(&start)).then(|| start - DIRECT_MAP)
+}
+
 /// Whether `len` bytes at `addr` are all an application's.
 fn check(addr: usize, len: usize) -> Result<(), Fault> {
     match addr.checked_add(len) {
@@ -95,6 +102,28 @@ impl UserSpace for QemuUser {
         mapper().map(addr, access(prot), &mut Pages, fill).map_err(map_error)
     }
 
+    fn map_in_place(addr: usize, prot: Prot, page: &'static [u8]) -> Result<bool, MapError> {
+        end(addr, PAGE)?;
+        let Some(frame) = frame_of(page) else { return Ok(false) };
+        if unilith_mem_api::free_pages() <= RESERVE {
+            return Err(MapError::NoMemory);
+        }
+        mapper().borrow(addr, access(prot), frame, &mut Pages).map_err(map_error)?;
+        Ok(true)
+    }
+
+    fn make_own(addr: usize, prot: Prot) -> Result<bool, MapError> {
+        end(addr, PAGE)?;
+        if unilith_mem_api::free_pages() <= RESERVE {
+            return Err(MapError::NoMemory);
+        }
+        let copied = mapper().own(addr, access(prot), &mut Pages).map_err(map_error)?;
+        if copied {
+            flush(addr);
+        }
+        Ok(copied)
+    }
+
     fn protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
         mapper().protect(addr, end(addr, len)?, access(prot), &mut flush);
         Ok(())
@@ -105,7 +134,9 @@ impl UserSpace for QemuUser {
         let mut mapper = mapper();
         mapper.unmap(addr, end, &mut |page, frame| {
             flush(page);
-            Pages.free(frame);
+            if let Some(frame) = frame {
+                Pages.free(frame);
+            }
         });
         if mapper.prune(addr, end, &mut Pages) {
             // SAFETY: ring 0.
