@@ -9,7 +9,7 @@ use std::process::Command;
 use unilith_vmm::{host, qemu};
 
 /// What the tests run beside QEMU, and the packages that have it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("/bin/busybox", "busybox-static"),
     ("/usr/bin/redis-server", "redis-server"),
     ("/usr/bin/redis-benchmark", "redis-tools"),
