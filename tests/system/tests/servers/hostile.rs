@@ -18,8 +18,9 @@ fn reset(stream: TcpStream) {
 fn harass(server: &Server, request: &[u8], answer: &[u8]) {
     let used: Vec<u64> = (0..2).map(|_| round(server, request, answer)).collect();
     println!("{used:?} KiB of the guest's memory were used");
-    // The second time takes what the first gave back.
-    assert!(used[1] < used[0] + 8 * 1024, "{used:?} KiB: {}", server.log());
+    // The second time takes what the first gave back; how many are there at once varies. A loss of
+    // 20 KiB for each of 1,300 connections would be seen.
+    assert!(used[1] < used[0] + 24 * 1024, "{used:?} KiB: {}", server.log());
 }
 
 /// Once; how much memory the guest has touched then, in KiB.

@@ -41,7 +41,9 @@ pub fn benchmark(server: &Server, seconds: u64, args: &[&str]) {
     let output = bounded(&mut command, seconds);
     let text = succeeded(&output);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(errors.is_empty() && !text.to_lowercase().contains("error"), "{text}{errors}");
+    // What it has to say about ports of this machine.
+    let silent = errors.lines().all(|line| line.is_empty() || line.starts_with("WARNING"));
+    assert!(silent && !text.to_lowercase().contains("error"), "{text}{errors}");
     let rates = text.lines().skip(1).map(|line| {
         let rate = line.split("\",\"").nth(1).and_then(|rate| rate.parse::<f64>().ok());
         println!("redis {args:?}: {line}");
@@ -80,7 +82,7 @@ fn a_hundred_thousand_requests_of_fifty_clients() {
 fn half_an_hour_of_mixed_load() {
     let minutes = std::env::var("UNILITH_SOAK_MINUTES").ok().and_then(|text| text.parse().ok());
     let minutes: u64 = minutes.unwrap_or(30);
-    let server = start_for(60 * minutes + 600, &[], &[]);
+    let server = start_for(60 * minutes + 600, &["-m", "192"], &[]);
     let end = Instant::now() + Duration::from_secs(60 * minutes);
     let mut settled: Option<(u64, u64)> = None;
     for round in 0.. {
