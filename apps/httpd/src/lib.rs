@@ -19,7 +19,7 @@ use unilith_print::{eprintln, println};
 /// Where it listens.
 const ADDRESS: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 80);
 /// Connections that may wait to be accepted.
-const BACKLOG: usize = 256;
+const BACKLOG: usize = 512;
 
 /// Called once the image has booted.
 pub fn main() -> i32 {

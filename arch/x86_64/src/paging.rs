@@ -25,6 +25,8 @@ pub const NO_EXECUTE: u64 = 1 << 63;
 /// A bit that the processor ignores: the page belongs to a mapping whose access is forbidden
 /// (PROT_NONE), so PRESENT is off although there is a frame.
 const HELD: u64 = 1 << 9;
+/// Another such bit: the frame is not the mapping's own. It is never written to, and not freed.
+const BORROWED: u64 = 1 << 10;
 
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const ENTRIES: usize = 512;
@@ -113,6 +115,47 @@ impl Mapper {
         Ok(())
     }
 
+    /// Maps the page at `address` to `frame`, which stays its owner's: whatever `access` says, it
+    /// cannot be written to.
+    pub fn borrow(
+        &mut self,
+        address: usize,
+        access: Option<u64>,
+        frame: usize,
+        frames: &mut dyn Frames,
+    ) -> Result<(), Error> {
+        let entry = self.entry(address, Some(frames)).ok_or(Error::NoMemory)?;
+        if *entry != 0 {
+            return Err(Error::Conflict);
+        }
+        *entry = frame as u64 & ADDRESS | BORROWED | bits(access) & !WRITE;
+        Ok(())
+    }
+
+    /// Copies the page at `address` to a fresh frame, if it is borrowed; false if it is not. The
+    /// caller flushes the address from the TLB.
+    pub fn own(
+        &mut self,
+        address: usize,
+        access: Option<u64>,
+        frames: &mut dyn Frames,
+    ) -> Result<bool, Error> {
+        let direct_map = self.direct_map;
+        let Some(entry) = self.entry(address, None).filter(|entry| **entry & BORROWED != 0) else {
+            return Ok(false);
+        };
+        let frame = frames.allocate().ok_or(Error::NoMemory)?;
+        let borrowed = (*entry & ADDRESS) as usize;
+        // SAFETY: the fresh frame is this object's own, and no table yet; the other is memory that
+        // its owner lent. Both are reachable as `new` demands.
+        unsafe {
+            let from = (borrowed + direct_map) as *const [u8; PAGE];
+            ((frame + direct_map) as *mut [u8; PAGE]).copy_from_nonoverlapping(from, 1);
+        }
+        *entry = frame as u64 | bits(access);
+        Ok(true)
+    }
+
     /// The first page from `address` on that is mapped, below `end`. Where there are no tables it
     /// takes one step, however large the gap.
     fn next(&mut self, mut address: usize, end: usize) -> Option<usize> {
@@ -157,7 +200,9 @@ impl Mapper {
         flush: &mut dyn FnMut(usize),
     ) {
         self.each(start, end, &mut |address, entry| {
-            *entry = *entry & ADDRESS | bits(access);
+            let kept = *entry & (ADDRESS | BORROWED);
+            let forbidden = if kept & BORROWED != 0 { WRITE } else { 0 };
+            *entry = kept | bits(access) & !forbidden;
             flush(address);
         });
     }
@@ -193,10 +238,10 @@ impl Mapper {
     }
 
     /// Unmaps the pages that are mapped in `start..end`; `free` gets each address, for the TLB,
-    /// and then its frame.
-    pub fn unmap(&mut self, start: usize, end: usize, free: &mut dyn FnMut(usize, usize)) {
+    /// and then its frame, unless that was borrowed.
+    pub fn unmap(&mut self, start: usize, end: usize, free: &mut dyn FnMut(usize, Option<usize>)) {
         self.each(start, end, &mut |address, entry| {
-            let frame = (*entry & ADDRESS) as usize;
+            let frame = (*entry & BORROWED == 0).then_some((*entry & ADDRESS) as usize);
             *entry = 0;
             free(address, frame);
         });
@@ -289,7 +334,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[repr(align(4096))]
-    struct Page(#[allow(dead_code)] Table);
+    struct Page(Table);
 
     /// Frames are host memory; a "physical address" is a host address.
     struct Host {
@@ -344,7 +389,7 @@ mod tests {
         let mut freed = Vec::new();
         space.unmap(0x1000, end, &mut |at, frame| freed.push((at, frame)));
         space.unmap(0x1000, end, &mut |at, frame| freed.push((at, frame)));
-        assert_eq!(freed, [(address, (entry & ADDRESS) as usize)]);
+        assert_eq!(freed, [(address, Some((entry & ADDRESS) as usize))]);
         assert!(space.is_mapped(address + PAGE));
     }
 
@@ -376,6 +421,54 @@ mod tests {
         assert_eq!(*space.entry(to, None).unwrap(), entry);
         assert!(space.is_mapped(to + 2 * PAGE) && !space.is_mapped(to + PAGE));
         assert_eq!(space.next(0, to), None);
+    }
+
+    #[test]
+    fn a_borrowed_page_is_never_written_and_never_freed() {
+        let mut frames = Host { left: 100, freed: Vec::new() };
+        let mut space = mapper(&mut frames);
+        let lent = Box::leak(Box::new(Page([7; ENTRIES])));
+        let frame = core::ptr::from_mut(lent).expose_provenance();
+        let (address, other) = (0x40_0000, 0x40_1000);
+        for at in [address, other] {
+            assert_eq!(space.borrow(at, Some(WRITE), frame, &mut frames), Ok(()));
+            assert_eq!(space.borrow(at, Some(0), frame, &mut frames), Err(Error::Conflict));
+        }
+        let value = |space: &mut Mapper, at| *space.entry(at, None).unwrap();
+        let first = value(&mut space, address);
+        assert_eq!(first & (ADDRESS | PRESENT | WRITE), frame as u64 | PRESENT);
+        // However often its access changes, and wherever it moves.
+        for access in [None, Some(NO_EXECUTE), Some(WRITE | NO_EXECUTE)] {
+            space.protect(address, address + PAGE, access, &mut |_| {});
+            let now = value(&mut space, address);
+            assert_eq!(now & (ADDRESS | WRITE), frame as u64);
+            assert_eq!(now & PRESENT != 0, access.is_some());
+        }
+        let moved = 0x1_4000_0000;
+        let by = moved - address;
+        let relocated = space.relocate(address, address + PAGE, by, &mut frames, &mut |_| {});
+        assert_eq!(relocated, Ok(()));
+        // A store needs a frame of its own, with the same contents.
+        frames.left = 0;
+        let access = Some(WRITE | NO_EXECUTE);
+        assert_eq!(space.own(moved, access, &mut frames), Err(Error::NoMemory));
+        frames.left = 1;
+        assert_eq!(space.own(moved, access, &mut frames), Ok(true));
+        assert_eq!(space.own(moved, access, &mut frames), Ok(false), "it is owned already");
+        assert_eq!(space.own(address, access, &mut frames), Ok(false), "nothing is there");
+        let owned = value(&mut space, moved);
+        assert_eq!(owned & (PRESENT | WRITE | NO_EXECUTE), PRESENT | WRITE | NO_EXECUTE);
+        let copy = (owned & ADDRESS) as usize;
+        assert_ne!(copy, frame);
+        // SAFETY: a leaked page of the host.
+        unsafe {
+            assert_eq!(*(copy as *const Table), [7; ENTRIES]);
+            (*(copy as *mut Table))[0] = 8;
+        }
+        assert_eq!(lent.0[0], 7);
+        let mut freed = Vec::new();
+        space.unmap(0, 1 << 47, &mut |at, frame| freed.push((at, frame)));
+        assert_eq!(freed, [(other, None), (moved, Some(copy))]);
     }
 
     #[test]

@@ -59,8 +59,24 @@ static EPOCH: AtomicU64 = AtomicU64::new(0);
 static EPOCH_CYCLES: AtomicU64 = AtomicU64::new(0);
 
 /// Nanoseconds since the first instruction (KVM: since the virtual machine started).
+#[inline]
 pub fn monotonic_ns() -> u64 {
+    match RATE.load(Ordering::Relaxed) {
+        0 | KVM => slow_monotonic_ns(),
+        rate => scale(cycles().wrapping_sub(entry_cycles()), rate),
+    }
+}
+
+/// The clock when it is KVM's, or when nobody has asked before.
+#[cold]
+fn slow_monotonic_ns() -> u64 {
     if uses_kvm() { kvm_reading().ns_at(cycles()) } else { ns_since(entry_cycles()) }
+}
+
+/// `elapsed` cycles in nanoseconds.
+#[inline]
+fn scale(elapsed: u64, rate: u64) -> u64 {
+    ((u128::from(elapsed) * u128::from(rate)) >> 32) as u64
 }
 
 /// Nanoseconds since the Unix epoch. The first answer needs no rate, so the time that a file
@@ -108,7 +124,7 @@ fn ns_since(start: u64) -> u64 {
         rate = (((NS_PER_S as u128) << 32) / u128::from(hz)) as u64;
         RATE.store(rate, Ordering::Relaxed);
     }
-    ((u128::from(elapsed) * u128::from(rate)) >> 32) as u64
+    scale(elapsed, rate)
 }
 
 /// Whether KVM offers its clock, which is started then.

@@ -1,7 +1,7 @@
 //! The application's half of the address space: 4 KiB pages in the lower half of the kernel's
 //! own page table. The application runs in ring 0; its pointers are checked all the same.
 
-use crate::boot::DIRECT_MAP;
+use crate::boot::{DIRECT_MAP, KERNEL_BASE};
 use crate::memory;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -71,6 +71,13 @@ fn access(prot: Prot) -> Option<u64> {
     allowed.then_some(if prot.write { WRITE } else { 0 } | if prot.exec { 0 } else { NO_EXECUTE })
 }
 
+/// The physical address of a page of the kernel's memory, if it is one frame of the direct map.
+fn frame_of(page: &'static [u8]) -> Option<usize> {
+    let start = page.as_ptr() as usize;
+    let whole = page.len() == PAGE && start.is_multiple_of(PAGE);
+    (whole && (DIRECT_MAP..KERNEL_BASE).contains(&start)).then(|| start - DIRECT_MAP)
+}
+
 /// Whether `len` bytes at `addr` are all an application's.
 fn check(addr: usize, len: usize) -> Result<(), Fault> {
     match addr.checked_add(len) {
@@ -95,6 +102,28 @@ impl UserSpace for QemuUser {
         mapper().map(addr, access(prot), &mut Pages, fill).map_err(map_error)
     }
 
+    fn map_in_place(addr: usize, prot: Prot, page: &'static [u8]) -> Result<bool, MapError> {
+        end(addr, PAGE)?;
+        let Some(frame) = frame_of(page) else { return Ok(false) };
+        if unilith_mem_api::free_pages() <= RESERVE {
+            return Err(MapError::NoMemory);
+        }
+        mapper().borrow(addr, access(prot), frame, &mut Pages).map_err(map_error)?;
+        Ok(true)
+    }
+
+    fn make_own(addr: usize, prot: Prot) -> Result<bool, MapError> {
+        end(addr, PAGE)?;
+        if unilith_mem_api::free_pages() <= RESERVE {
+            return Err(MapError::NoMemory);
+        }
+        let copied = mapper().own(addr, access(prot), &mut Pages).map_err(map_error)?;
+        if copied {
+            flush(addr);
+        }
+        Ok(copied)
+    }
+
     fn protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
         mapper().protect(addr, end(addr, len)?, access(prot), &mut flush);
         Ok(())
@@ -105,7 +134,9 @@ impl UserSpace for QemuUser {
         let mut mapper = mapper();
         mapper.unmap(addr, end, &mut |page, frame| {
             flush(page);
-            Pages.free(frame);
+            if let Some(frame) = frame {
+                Pages.free(frame);
+            }
         });
         if mapper.prune(addr, end, &mut Pages) {
             // SAFETY: ring 0.
@@ -215,10 +246,17 @@ impl UserSpace for QemuUser {
     }
 
     fn new_thread(stack_end: usize) -> Option<ThreadState> {
-        let page = unilith_mem_api::allocate(VECTOR_PAGES)?;
-        // SAFETY: fresh pages, ours alone.
-        unsafe { page.write_bytes(0, VECTOR_PAGES * PAGE) };
-        Some(ThreadState { stack_end, vector: Some(page), ..ThreadState::default() })
+        let mut state = ThreadState { stack_end, ..room_for_vectors()? };
+        // It starts with the vector registers and control words of who creates it, not with those
+        // of who happens to run before it.
+        if ENTERED.load(Ordering::Relaxed) {
+            state.entered = true;
+            state.thread_pointer = Self::thread_pointer();
+            if let Some(mut area) = area_of(&mut state) {
+                area.save();
+            }
+        }
+        Some(state)
     }
 
     fn switch_thread(from: &mut ThreadState, to: &mut ThreadState) {
@@ -243,7 +281,7 @@ impl UserSpace for QemuUser {
 
     fn drop_thread(state: ThreadState) {
         if let Some(page) = state.vector {
-            // SAFETY: `new_thread` allocated it, and the state that knew it is gone.
+            // SAFETY: `room_for_vectors` allocated it, and the state that knew it is gone.
             unsafe { unilith_mem_api::free(page, VECTOR_PAGES) };
         }
     }
@@ -256,6 +294,14 @@ const VECTOR_PAGES: usize = 1;
 
 static HANDLERS: Once<&'static Handlers> = Once::new();
 
+/// A thread that has nothing but memory for its vector registers.
+fn room_for_vectors() -> Option<ThreadState> {
+    let page = unilith_mem_api::allocate(VECTOR_PAGES)?;
+    // SAFETY: fresh pages, ours alone.
+    unsafe { page.write_bytes(0, VECTOR_PAGES * PAGE) };
+    Some(ThreadState { vector: Some(page), ..ThreadState::default() })
+}
+
 /// The vector registers of a thread that does not run.
 fn area_of(state: &mut ThreadState) -> Option<vector::Area<'_>> {
     let page = state.vector?;
@@ -266,7 +312,7 @@ fn area_of(state: &mut ThreadState) -> Option<vector::Area<'_>> {
 
 /// Lends memory for vector registers.
 fn with_area(act: impl FnOnce(&mut vector::Area<'_>) -> bool) -> bool {
-    let Some(mut state) = QemuUser::new_thread(0) else { return false };
+    let Some(mut state) = room_for_vectors() else { return false };
     let done = area_of(&mut state).is_some_and(|mut area| act(&mut area));
     QemuUser::drop_thread(state);
     done

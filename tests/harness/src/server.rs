@@ -65,7 +65,7 @@ impl Guest {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
-        let mut command = unilith(["run", "--timeout", &self.timeout]);
+        let mut command = unilith(["run", "-p", "qemu", "--timeout", &self.timeout]);
         command.args(["--publish", &format!("{port}:{guest}")]);
         command.args(&self.options).arg(&self.app);
         if !self.args.is_empty() {

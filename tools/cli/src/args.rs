@@ -337,11 +337,15 @@ pub struct Doctor {
 #[command(after_help = "Examples:
   unilith test
   unilith test kconfig
+  unilith test --nightly
 
 Missing system packages are installed first, if that is allowed (UNILITH_NO_INSTALL=1 forbids it).")]
 pub struct Test {
     /// Only the tests whose name contains this
     pub filter: Option<String>,
+    /// Also the tests that take half an hour and more
+    #[arg(long)]
+    pub nightly: bool,
 }
 
 #[derive(Args)]

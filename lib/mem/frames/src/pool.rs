@@ -17,6 +17,9 @@ pub struct Pool<M> {
     /// Untouched rest of the current region: first byte, and first byte past it.
     next: usize,
     end: usize,
+    /// Pages of the regions from `following` on, once somebody has asked: a platform may have to
+    /// look far for a region.
+    untouched: Option<usize>,
     runs: Runs,
 }
 
@@ -27,7 +30,7 @@ impl<M: Fn(usize) -> Option<Region>> Pool<M> {
     /// `memory` always gives the same answer. All regions are readable and writable, do not
     /// overlap, and belong to this pool alone.
     pub const unsafe fn new(memory: M) -> Self {
-        Self { memory, following: 0, next: 0, end: 0, runs: Runs::new() }
+        Self { memory, following: 0, next: 0, end: 0, untouched: None, runs: Runs::new() }
     }
 
     /// Takes `count` contiguous pages of undefined content. `None` when there is no such run or
@@ -64,9 +67,10 @@ impl<M: Fn(usize) -> Option<Region>> Pool<M> {
     }
 
     /// Pages that are free now.
-    pub fn free_pages(&self) -> usize {
-        let untouched: usize =
-            (self.following..).map_while(&self.memory).map(|region| pages_of(region).1).sum();
+    pub fn free_pages(&mut self) -> usize {
+        let regions = || (self.following..).map_while(&self.memory);
+        let count = || regions().map(|region| pages_of(region).1).sum();
+        let untouched = *self.untouched.get_or_insert_with(count);
         self.runs.pages() + (self.end - self.next) / PAGE_SIZE + untouched
     }
 
@@ -86,6 +90,7 @@ impl<M: Fn(usize) -> Option<Region>> Pool<M> {
             let region = (self.memory)(self.following)?;
             self.following += 1;
             let (start, pages) = pages_of(region);
+            self.untouched = self.untouched.map(|untouched| untouched - pages);
             (self.next, self.end) = (start, start + pages * PAGE_SIZE);
         }
     }

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::ptr::NonNull;
 use unilith_frames::Pool;
 use unilith_mem_api::PAGE_SIZE;
@@ -229,4 +230,24 @@ proptest! {
         while pool.allocate(1).is_some() {}
         prop_assert_eq!(pool.free_pages(), 0);
     }
+}
+
+#[test]
+fn regions_are_looked_for_once() {
+    let arena = Arena::new(&[2, 3, 4], 1);
+    let asked = Cell::new(0);
+    let memory = |index: usize| {
+        asked.set(asked.get() + 1);
+        arena.regions.get(index).copied()
+    };
+    // SAFETY: the regions are parts of the arena's memory, which is used by this pool alone.
+    let mut pool = unsafe { Pool::new(memory) };
+    assert!(pool.allocate(1).is_some());
+    for left in (0..8).rev() {
+        assert_eq!(pool.free_pages(), left + 1);
+        assert!(pool.allocate(1).is_some());
+        assert_eq!(pool.free_pages(), left);
+    }
+    // Each region and the end of their list: for the count, and for the pages.
+    assert!(asked.get() <= 2 * 4, "asked {} times", asked.get());
 }

@@ -82,31 +82,35 @@ impl Pool {
     /// such number.
     pub fn area_for(layout: Layout) -> Option<usize> {
         // Two headers, and what rounding of both ends may lose.
-        room_for(layout)?.checked_add(2 * WORD + 2 * ALIGN)
+        room(block_size(layout.size())?, layout.align())?.checked_add(2 * WORD + 2 * ALIGN)
     }
 
     /// Takes memory for `layout`; `None` if there is no block that is large enough. A size of 0
     /// is like one of 1.
     pub fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let size = block_size(layout.size())?;
-        let free = self.find(room_for(layout)?)?;
+        let free = self.find(room(size, layout.align())?)?;
         self.unlink(free);
-        free.mark_used();
-        let mut payload = free.payload().next_multiple_of(layout.align());
-        if payload != free.payload() && payload < free.payload() + MIN {
-            // What would be left before the block is too small for one.
-            payload += layout.align();
-        }
-        let gap = payload - free.payload();
+        let gap = gap(free.payload(), layout.align());
         // SAFETY: `find` found room for this; the header is written here.
         let block = unsafe { Block::at(free.address() + gap) };
+        let left = free.size() - gap - size;
+        if left >= MIN {
+            block.create(size);
+            // What is after a free block is used: the rest has no neighbour to be joined with, and
+            // the block after it is still one after a free one.
+            let rest = block.next();
+            rest.create(left);
+            self.insert(rest, left);
+        } else {
+            block.create(size + left);
+            block.mark_used();
+        }
         if gap > 0 {
-            block.create(free.size() - gap);
             self.insert(free, gap);
         }
-        self.trim(block, size);
         self.account(0, block.size());
-        NonNull::new(ptr::with_exposed_provenance_mut(payload))
+        NonNull::new(ptr::with_exposed_provenance_mut(block.payload()))
     }
 
     /// Gives memory back.
@@ -201,8 +205,9 @@ impl Pool {
     /// A free block of `size` or more, still in its list.
     fn find(&self, size: usize) -> Option<Block> {
         // Any block in the list after that of `size` is large enough, and those in the same list
-        // are if `size` is the least that belongs there. Hence it is rounded up.
-        let rounded = size + granule(size) - 1;
+        // are if `size` is the least that belongs there. Hence it is rounded up; small sizes have
+        // a list each.
+        let rounded = if size < SMALL { size } else { size + granule(size) - 1 };
         if rounded < HUGE {
             let (first, second) = list_of(rounded);
             let same = self.second[first] & (!0 << second);
@@ -263,21 +268,34 @@ impl Default for Pool {
 
 /// The size of a block with a payload of `size` bytes; `None` if there is none.
 fn block_size(size: usize) -> Option<usize> {
-    let size = size.checked_add(WORD)?.checked_next_multiple_of(ALIGN)?;
-    if size > isize::MAX as usize { None } else { Some(size.max(MIN)) }
+    const MOST: usize = isize::MAX as usize & !(ALIGN - 1);
+    // With the header, in whole units.
+    (size <= MOST - WORD).then(|| (size + WORD).next_multiple_of(ALIGN).max(MIN))
 }
 
-/// The size of a free block in which an allocation of `layout` fits, wherever it starts.
-fn room_for(layout: Layout) -> Option<usize> {
-    let size = block_size(layout.size())?;
-    if layout.align() <= ALIGN {
+/// The size of a free block in which a block of `size` fits with its payload at a multiple of
+/// `align`, wherever it starts.
+fn room(size: usize, align: usize) -> Option<usize> {
+    if align <= ALIGN {
         return Some(size);
     }
     // The payload moves up to the alignment, or once more if the gap is too small for a block.
-    size.checked_add(layout.align() + ALIGN).filter(|&size| size <= isize::MAX as usize)
+    size.checked_add(align + ALIGN).filter(|&size| size <= isize::MAX as usize)
+}
+
+/// Bytes to leave out so that what is at `payload` is at a multiple of `align`: none, or enough
+/// for a block.
+fn gap(payload: usize, align: usize) -> usize {
+    if align <= ALIGN {
+        return 0;
+    }
+    // An alignment is a power of two.
+    let gap = payload.wrapping_neg() & (align - 1);
+    if gap > 0 && gap < MIN { gap + align } else { gap }
 }
 
 /// The sizes that belong to the same list as `size` span this many bytes.
+#[inline]
 fn granule(size: usize) -> usize {
     if size < SMALL { ALIGN } else { 1 << (size.ilog2() - SECOND.ilog2()) }
 }

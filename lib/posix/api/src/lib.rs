@@ -125,6 +125,22 @@ pub trait UserSpace {
     /// first. Nothing may be mapped there yet. `fill` must not wait.
     fn map(addr: usize, prot: Prot, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError>;
 
+    /// Maps `page`, a page of memory that never changes, at `addr` as it is, where nothing may be
+    /// mapped yet. A store to it is a page fault, whatever `prot` and [`protect`](Self::protect)
+    /// say: see [`make_own`](Self::make_own). False, and nothing is mapped, if this platform
+    /// cannot do that with this page.
+    fn map_in_place(addr: usize, prot: Prot, page: &'static [u8]) -> Result<bool, MapError> {
+        let _ = (addr, prot, page);
+        Ok(false)
+    }
+
+    /// If the page at `addr` was mapped in place, puts a copy of it there instead, of which
+    /// everything in `prot` may be done. False if it was not.
+    fn make_own(addr: usize, prot: Prot) -> Result<bool, MapError> {
+        let _ = (addr, prot);
+        Ok(false)
+    }
+
     /// Changes what may be done with the pages that are mapped in `addr..addr + len`.
     fn protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError>;
 
@@ -209,6 +225,18 @@ macro_rules! bind {
                 fill: &mut dyn FnMut(&mut [u8]),
             ) -> Result<(), MapError> {
                 <$user>::map(addr, prot, fill)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_map_in_place(
+                addr: usize,
+                prot: Prot,
+                page: &'static [u8],
+            ) -> Result<bool, MapError> {
+                <$user>::map_in_place(addr, prot, page)
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_user_make_own(addr: usize, prot: Prot) -> Result<bool, MapError> {
+                <$user>::make_own(addr, prot)
             }
             #[unsafe(no_mangle)]
             fn __unilith_user_protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError> {
@@ -310,6 +338,10 @@ linked! {
     range = __unilith_user_range() -> Range<usize>;
     /// See [`UserSpace::map`].
     map = __unilith_user_map(addr: usize, prot: Prot, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError>;
+    /// See [`UserSpace::map_in_place`].
+    map_in_place = __unilith_user_map_in_place(addr: usize, prot: Prot, page: &'static [u8]) -> Result<bool, MapError>;
+    /// See [`UserSpace::make_own`].
+    make_own = __unilith_user_make_own(addr: usize, prot: Prot) -> Result<bool, MapError>;
     /// See [`UserSpace::protect`].
     protect = __unilith_user_protect(addr: usize, len: usize, prot: Prot) -> Result<(), MapError>;
     /// See [`UserSpace::unmap`].

@@ -81,6 +81,7 @@ fn calls_keep_their_contracts() {
     descriptors();
     directories();
     memory();
+    files_in_memory();
     process();
     missing();
     the_end();
@@ -328,6 +329,55 @@ fn memory() {
     assert_eq!(call(nr::__NR_brk, [end + (1 << 40)]), Ok(end + 0x1800));
     assert_eq!(call(nr::__NR_brk, [end]), Ok(end));
     assert_eq!(fake::mapped_pages(), before);
+}
+
+/// A file of three pages and a bit that lies in memory.
+struct Archived;
+
+static ARCHIVE: [u8; 0x3010] = [b'a'; 0x3010];
+
+impl unilith_space::Object for Archived {
+    fn read(&self, _: u64, _: &mut [u8]) -> Result<usize, Errno> {
+        unreachable!("it lies in memory")
+    }
+    fn in_memory(&self) -> Option<&'static [u8]> {
+        Some(&ARCHIVE)
+    }
+}
+
+/// Pages of files in memory are shown as they are, until somebody stores to them.
+fn files_in_memory() {
+    let before = fake::mapped_pages();
+    let object = std::sync::Arc::new(Archived);
+    let map = |prot| {
+        let place = unilith_space::Place::Anywhere(0);
+        let (offset, end, shared) = (0, ARCHIVE.len() as u64, false);
+        let mapping = unilith_space::Mapping { object: object.clone(), offset, end, shared };
+        unilith_space::map(place, 0x4000, prot, unilith_space::Origin::File(mapping))
+    };
+    let at = map(Prot::R).expect("room");
+    assert_eq!(bytes(at + 0x300f, 2), [b'a', 0]);
+    assert_eq!(bytes(at, 0x3000), ARCHIVE[..0x3000]);
+    assert_eq!((fake::pages_in_place(), fake::mapped_pages()), (3, before + 4));
+    assert!(copy_out(b"b", at).is_err(), "it may not be written");
+    assert_eq!(call(nr::__NR_mprotect, [at, 0x4000, 3]), Ok(0));
+    assert_eq!(bytes(at, 1), b"a");
+    assert_eq!(fake::pages_in_place(), 3, "it has not been written yet");
+    copy_out(b"bb", at + 0xfff).expect("writable");
+    assert_eq!((bytes(at + 0xffe, 4), fake::pages_in_place()), (b"abba".to_vec(), 1));
+    copy_out(b"c", at + 0xfff).expect("writable");
+    let moved = call(nr::__NR_mremap, [at, 0x4000, 0x8000, 1]).expect("room");
+    assert_eq!((bytes(moved + 0xffe, 4), fake::pages_in_place()), (b"acba".to_vec(), 1));
+    copy_out(b"d", moved + 0x2000).expect("writable");
+    assert_eq!((bytes(moved + 0x2000, 2), fake::pages_in_place()), (b"da".to_vec(), 0));
+    assert_eq!(call(nr::__NR_madvise, [moved, 0x8000, 4]), Ok(0));
+    assert_eq!(bytes(moved, 0x3000), ARCHIVE[..0x3000]);
+    assert_eq!(call(nr::__NR_munmap, [moved, 0x8000]), Ok(0));
+    // What is there to be written has its own pages from the start.
+    let at = map(Prot::RW).expect("room");
+    assert_eq!((bytes(at, 1), fake::pages_in_place()), (b"a".to_vec(), 0));
+    assert_eq!(call(nr::__NR_munmap, [at, 0x4000]), Ok(0));
+    assert_eq!((fake::pages_in_place(), fake::mapped_pages()), (0, before));
 }
 
 fn process() {

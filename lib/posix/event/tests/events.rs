@@ -86,15 +86,18 @@ fn set(fd: usize, flags: u32, interval: u64, value: u64) -> Result<usize, Errno>
 fn a_timerfd_expires() {
     machine(|| {
         let fd = call(nr::__NR_timerfd_create, [nr::CLOCK_MONOTONIC as usize, 0]).expect("room");
-        set(fd, 0, 0, 20).expect("fine");
-        assert_eq!(ready(fd), 0);
-        let (ms, got) = timed(|| take(fd));
-        assert!(got == Ok(1) && (15..1000).contains(&ms), "{ms}");
+        // Not before its time; how late depends on what else the machine does.
+        let (ms, got) = timed(|| {
+            set(fd, 0, 0, 200).expect("fine");
+            assert_eq!(ready(fd), 0);
+            take(fd)
+        });
+        assert!(got == Ok(1) && ms >= 199, "{ms}");
         // Periodic: what was missed is counted.
         set(fd, 0, 10, 10).expect("fine");
         pause(55);
         let count = take(fd).expect("expired");
-        assert!((4..20).contains(&count), "{count}");
+        assert!(count >= 4, "{count}");
         assert!(take(fd).is_ok());
         // The setting that was, and what is left of the one that is.
         set(fd, 0, 0, 5000).expect("fine");

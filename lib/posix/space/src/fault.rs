@@ -4,10 +4,10 @@ use crate::areas::{Area, Origin};
 use crate::{PAGE, SPACE};
 use alloc::vec;
 use unilith_posix_abi::Errno;
-use unilith_posix_api::{Access, MapError, is_mapped, map};
+use unilith_posix_api::{Access, MapError, Prot, is_mapped, make_own, map, map_in_place};
 
-/// Pages that one touch brings in: those of files are likely to be used together, and a copy is
-/// cheaper than a trap. Zeros are taken in smaller portions, as memory is what they cost.
+/// Pages that one touch brings in: those of files are likely to be used together, and bringing
+/// them is cheaper than a trap. Zeros are taken in smaller portions, as memory is what they cost.
 const FILE_PAGES: usize = 16;
 const ZERO_PAGES: usize = 4;
 
@@ -16,18 +16,20 @@ pub fn fault(addr: usize, access: Access) -> bool {
     let page = addr & !(PAGE - 1);
     let Some(area) = allowed(page, access) else { return false };
     if is_mapped(page) {
-        // It was mapped meanwhile, or its protection forbids it: `allowed` has spoken.
-        return false;
+        // It was mapped meanwhile, or its protection forbids it: `allowed` has spoken. But a page
+        // of a file that lies in memory is copied at the first store only.
+        return access == Access::Write && copy(page, area.prot);
     }
     match &area.origin {
-        Origin::Anonymous => fill(&area, page, ZERO_PAGES, &mut |_, _| {}),
+        Origin::Anonymous => {
+            fill(&area, page, ZERO_PAGES, &mut |at| map(at, area.prot, &mut |_| {}))
+        }
         Origin::File(mapping) => {
             let first = mapping.after(page - area.start);
             match first.in_memory() {
-                Some(data) => fill(&area, page, FILE_PAGES, &mut |at, into| {
+                Some(data) => fill(&area, page, FILE_PAGES, &mut |at| {
                     let rest = data.get(at - page..).unwrap_or_default();
-                    let len = rest.len().min(PAGE);
-                    into[..len].copy_from_slice(&rest[..len]);
+                    show(at, area.prot, rest.get(..PAGE).unwrap_or(rest))
                 }),
                 None => {
                     // Reading may wait: another thread may change the areas meanwhile.
@@ -38,26 +40,51 @@ pub fn fault(addr: usize, access: Access) -> bool {
                         return read && !same;
                     }
                     is_mapped(page)
-                        || fill(&area, page, 1, &mut |_, into| into.copy_from_slice(&bytes))
+                        || fill(&area, page, 1, &mut |at| {
+                            map(at, area.prot, &mut |into| into.copy_from_slice(&bytes))
+                        })
                 }
             }
         }
     }
 }
 
-/// Maps up to `most` pages of `area` from `page` on, which is not mapped. The first one counts:
-/// more is a favour.
-fn fill(area: &Area, page: usize, most: usize, into: &mut dyn FnMut(usize, &mut [u8])) -> bool {
+/// Maps up to `most` pages of `area` from `page` on, which is not mapped, by `bring`. The first one
+/// counts: more is a favour.
+fn fill(
+    area: &Area,
+    page: usize,
+    most: usize,
+    bring: &mut dyn FnMut(usize) -> Result<(), MapError>,
+) -> bool {
     let end = area.end.min(page + most * PAGE);
     let mut at = page;
     while at < end && (at == page || !is_mapped(at)) {
-        match map(at, area.prot, &mut |bytes| into(at, bytes)) {
+        match bring(at) {
             Ok(()) => at += PAGE,
             Err(MapError::NoMemory) if at == page => crate::out_of_memory(),
             Err(_) => break,
         }
     }
     at > page
+}
+
+/// Maps a page with `bytes`, which never change, and zeros after them. Whole pages that nobody may
+/// write to need no copy. Others get one at once: they are there to be written.
+fn show(page: usize, prot: Prot, bytes: &'static [u8]) -> Result<(), MapError> {
+    if !prot.write && bytes.len() == PAGE && map_in_place(page, prot, bytes)? {
+        return Ok(());
+    }
+    map(page, prot, &mut |into| into[..bytes.len()].copy_from_slice(bytes))
+}
+
+/// Gives the application its own copy of a page that was mapped in place. False if it was not.
+fn copy(page: usize, prot: Prot) -> bool {
+    match make_own(page, prot) {
+        Ok(copied) => copied,
+        Err(MapError::NoMemory) => crate::out_of_memory(),
+        Err(MapError::Invalid) => false,
+    }
 }
 
 /// The area at `page`, if it may be touched that way.

@@ -1,6 +1,7 @@
 /* Threads, signals and processes, each with a line that says how it went. Runs itself as a child. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -50,6 +51,18 @@ static void *write_late(void *unused)
 	if (write(ends[1], "x", 1) != 1)
 		abort();
 	return unused;
+}
+
+static void *round_up(void *unused)
+{
+	fesetround(FE_UPWARD);
+	return unused;
+}
+
+static void *tell_rounding(void *unused)
+{
+	(void)unused;
+	return (void *)(long)fegetround();
 }
 
 static void *pass(void *argument) { return argument; }
@@ -149,6 +162,13 @@ int main(int count_of_args, char **args)
 		printf("thread %ld: %ld\n", i, (long)result);
 	}
 	printf("shared %d own %d\n", shared, own);
+	fesetround(FE_TOWARDZERO);
+	pthread_create(&threads[0], NULL, round_up, NULL);
+	pthread_create(&threads[1], NULL, tell_rounding, NULL);
+	fesetround(FE_TONEAREST);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], &result);
+	printf("rounding %d\n", result == (void *)(long)FE_TOWARDZERO);
 	for (int i = 0; i < 3000; i++) {
 		if (pthread_create(threads, NULL, pass, NULL) || pthread_join(*threads, NULL)) {
 			printf("thread %d of many: %s\n", i, strerror(errno));

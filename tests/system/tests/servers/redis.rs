@@ -2,11 +2,17 @@
 
 use crate::succeeded;
 use std::process::Command;
+use std::time::{Duration, Instant};
 use unilith_harness::{Guest, Server, bounded};
 
 pub fn start(options: &[&str], args: &[&str]) -> Server {
+    start_for(300, options, args)
+}
+
+/// Runs for so many seconds at most.
+fn start_for(seconds: u64, options: &[&str], args: &[&str]) -> Server {
     let own = ["--save", "", "--appendonly", "no", "--protected-mode", "no"];
-    let guest = Guest::new("/usr/bin/redis-server").timeout(300);
+    let guest = Guest::new("/usr/bin/redis-server").timeout(seconds);
     let guest = guest.options(options.iter().copied());
     guest.args(own.iter().chain(args).copied()).serve(6379, b"PING\r\n", b"+PONG\r\n")
 }
@@ -63,6 +69,44 @@ fn a_hundred_thousand_requests_of_fifty_clients() {
     println!("redis: used {used} -> {used_after} B, guest {resident} -> {resident_after} KiB");
     assert!(used_after < used + 1024 * 1024, "{used} B became {used_after} B");
     assert!(resident_after < resident + 4 * 1024, "{resident} KiB became {resident_after} KiB");
+    assert_eq!(redis(&server, &["SHUTDOWN", "NOSAVE"]), "");
+    server.ended().expect_status(0);
+}
+
+/// Half an hour of everything at once, in which no memory is lost. Minutes are another number if
+/// `UNILITH_SOAK_MINUTES` says so.
+#[test]
+#[ignore = "half an hour; unilith test --nightly"]
+fn half_an_hour_of_mixed_load() {
+    let minutes = std::env::var("UNILITH_SOAK_MINUTES").ok().and_then(|text| text.parse().ok());
+    let minutes: u64 = minutes.unwrap_or(30);
+    let server = start_for(60 * minutes + 600, &[], &[]);
+    let end = Instant::now() + Duration::from_secs(60 * minutes);
+    let mut settled: Option<(u64, u64)> = None;
+    for round in 0.. {
+        if Instant::now() > end {
+            break;
+        }
+        for load in [
+            &["-n", "20000", "-c", "50", "-r", "1000"][..],
+            &["-n", "50000", "-c", "50", "-P", "16", "-r", "10000", "-t", "set,get,incr"],
+            &["-n", "2000", "-c", "10", "-d", "30000", "-t", "set,get"],
+            &["-n", "3000", "-c", "200", "-k", "0", "-t", "ping,set,get"],
+        ] {
+            benchmark(&server, 600, load);
+        }
+        assert_eq!(redis(&server, &["FLUSHALL"]), "OK");
+        let now = (info(&server, "used_memory"), server.guest_kib());
+        println!("redis, round {round}: {} B used, guest {} KiB", now.0, now.1);
+        match settled {
+            Some((used, guest)) => {
+                assert!(now.0 < used + 1024 * 1024, "{used} B became {} B", now.0);
+                assert!(now.1 < guest + 4 * 1024, "{guest} KiB became {} KiB", now.1);
+            }
+            // The first round touches what there is to touch, the second what it missed.
+            None => settled = (round > 0).then_some(now),
+        }
+    }
     assert_eq!(redis(&server, &["SHUTDOWN", "NOSAVE"]), "");
     server.ended().expect_status(0);
 }

@@ -8,7 +8,7 @@
 pub mod scheduler;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Mutex;
 use unilith_platform::{Event, Platform, Region, Stream};
@@ -97,12 +97,22 @@ type Pages = BTreeMap<usize, (Prot, Box<[u8; PAGE]>)>;
 const MOST: usize = 16 * 1024;
 
 static MEMORY: Mutex<Pages> = Mutex::new(BTreeMap::new());
+/// Those that are mapped in place: stores fault.
+static IN_PLACE: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+fn is_in_place(page: usize) -> bool {
+    IN_PLACE.lock().expect("not poisoned").contains(&page)
+}
 
 thread_local! {
     /// The registers of the thread's system call.
     pub static REGISTERS: RefCell<Registers> = RefCell::new(Registers::default());
     /// Where the program was started, and with which stack.
     pub static STARTED: RefCell<Option<(usize, usize)>> = const { RefCell::new(None) };
+}
+
+pub fn pages_in_place() -> usize {
+    IN_PLACE.lock().expect("not poisoned").len()
 }
 
 pub fn mapped_pages() -> usize {
@@ -145,7 +155,8 @@ fn each(
 fn touch(addr: usize, len: usize, access: Access) {
     let first = addr & !(PAGE - 1);
     for page in (first..addr.saturating_add(len).min(USER.end)).step_by(PAGE) {
-        if !User::is_mapped(page) && !unilith_space::fault(page, access) {
+        let faults = !User::is_mapped(page) || access == Access::Write && is_in_place(page);
+        if faults && !unilith_space::fault(page, access) {
             return;
         }
     }
@@ -170,6 +181,18 @@ impl UserSpace for User {
         memory.insert(addr, (prot, page));
         Ok(())
     }
+    fn map_in_place(addr: usize, prot: Prot, page: &'static [u8]) -> Result<bool, MapError> {
+        Self::map(addr, prot, &mut |into| into.copy_from_slice(page))?;
+        IN_PLACE.lock().expect("not poisoned").insert(addr);
+        Ok(true)
+    }
+    fn make_own(addr: usize, prot: Prot) -> Result<bool, MapError> {
+        let copied = IN_PLACE.lock().expect("not poisoned").remove(&addr);
+        if copied {
+            Self::protect(addr, PAGE, prot)?;
+        }
+        Ok(copied)
+    }
     fn protect(addr: usize, len: usize, new: Prot) -> Result<(), MapError> {
         assert!(!(new.write && new.exec));
         let mut memory = MEMORY.lock().expect("not poisoned");
@@ -184,6 +207,7 @@ impl UserSpace for User {
         let mut memory = MEMORY.lock().expect("not poisoned");
         for page in pages(addr, len)? {
             memory.remove(&page);
+            IN_PLACE.lock().expect("not poisoned").remove(&page);
         }
         Ok(())
     }
@@ -191,6 +215,10 @@ impl UserSpace for User {
         let mut memory = MEMORY.lock().expect("not poisoned");
         let _ = pages(to, len)?;
         for page in pages(from, len)? {
+            let mut in_place = IN_PLACE.lock().expect("not poisoned");
+            if in_place.remove(&page) {
+                in_place.insert(page - from + to);
+            }
             if let Some(entry) = memory.remove(&page) {
                 assert!(memory.insert(page - from + to, entry).is_none());
             }
@@ -212,6 +240,10 @@ impl UserSpace for User {
     }
     fn copy_out(from: &[u8], to: usize) -> Result<(), Fault> {
         touch(to, from.len(), Access::Write);
+        let first = to & !(PAGE - 1);
+        if (first..to.saturating_add(from.len()).min(USER.end)).step_by(PAGE).any(is_in_place) {
+            return Err(Fault);
+        }
         each(to, from.len(), |prot, bytes, done| {
             if prot.write {
                 bytes.copy_from_slice(&from[done..done + bytes.len()]);

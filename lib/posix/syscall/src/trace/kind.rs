@@ -76,6 +76,8 @@ pub enum Layout {
     Address(usize),
     /// struct sockaddr, with its length where another argument points.
     AddressOf(usize),
+    /// struct clone_args.
+    Clone,
     /// Entries of a directory: only their number (getdents64(2)).
     Entries,
 }
@@ -186,6 +188,7 @@ pub fn kind(call: &str, name: &str, ty: &str) -> Kind {
         ("recvfrom", "address_len") | ("getsockopt", "value" | "len") => Out(Layout::Int),
         ("setsockopt", "value") => In(Layout::Int),
         ("wait4", "status") => Out(Layout::Status),
+        ("clone3", "args") => In(Layout::Clone),
         ("getdents64", "to") => Out(Layout::Entries),
         ("execve" | "execveat", "args") => Texts,
         ("execve" | "execveat", "env") => Count,
@@ -217,11 +220,22 @@ pub fn kind_with(call: &str, name: &str, ty: &str, args: &[usize; 6]) -> Kind {
         ("prctl", "argument", _) if args[0] == PR_GET_NAME => Kind::TextOut,
         ("getsockopt" | "setsockopt", "name", 1) => Kind::Named(names::SOCKET_OPTION),
         ("getsockopt" | "setsockopt", "name", 6) => Kind::Named(names::TCP_OPTION),
+        // Other families number their protocols otherwise.
+        ("socket" | "socketpair", "protocol", _) if !matches!(args[0], 2 | 10) => Kind::Unsigned,
         ("fcntl", "argument", F_SETFD) => Kind::Named(names::FD_FLAGS),
         ("fcntl", "argument", F_SETFL) => Kind::Named(names::OPEN),
         ("fcntl", "argument", F_DUPFD | F_DUPFD_CLOEXEC) => Kind::Int,
         ("ioctl", "argument", FIONBIO) => Kind::In(Layout::Int),
         _ => kind(call, name, ty),
+    }
+}
+
+/// What the result of fcntl(2) with these arguments is made of, if of flags.
+pub fn gives_flags(args: &[usize; 6]) -> Option<Names> {
+    match args[1] {
+        F_GETFD => Some(names::FD_FLAGS),
+        F_GETFL => Some(names::OPEN),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@
 //! that the call fills in; the rest, and the result, after it. When another thread's call comes in
 //! between, the line is `<unfinished ...>` and goes on as `<... name resumed>`.
 
-use super::kind::{arity, kind_with};
+use super::kind::{arity, gives_flags, kind_with};
 use super::value::{Call, Memory};
 use crate::Table;
 use alloc::string::String;
@@ -43,21 +43,19 @@ fn begin(tid: i32, text: &str) {
     eprint!("{}", text);
 }
 
-/// Calls that give an address back.
-fn gives_address(call: &str) -> bool {
-    matches!(call, "brk" | "mmap" | "mremap")
-}
-
 /// The arguments from the one with index `from` on that `which` wants; how far it got.
 fn arguments(text: &mut String, entry: &Entry, call: &Call<'_>, from: usize) -> usize {
     let count = arity(entry.name, call.args).min(entry.arguments.len());
     let arguments = entry.arguments.iter().zip(call.args).enumerate().take(count);
     for (index, ((name, ty), value)) in arguments.skip(from) {
         let kind = kind_with(entry.name, name, ty, call.args);
+        // The comma before the first one that waits is written with those before.
+        if index > 0 && (index > from || call.result.is_none()) {
+            text.push_str(", ");
+        }
         if kind.waits() && call.result.is_none() {
             return index;
         }
-        text.push_str(if index > 0 { ", " } else { "" });
         // A string has room for everything.
         let _ = call.write(text, kind, *value);
     }
@@ -70,9 +68,9 @@ pub fn traced(table: &Table, call: &SyscallArgs) -> isize {
     let Some(entry) = table.entry(number) else {
         let name = crate::name(number).unwrap_or("syscall");
         begin(tid(), name);
-        eprint!("({:#x}, {:#x}, {:#x})", call.args[0], call.args[1], call.args[2]);
+        eprint!("({:#x}, {:#x}, {:#x}", call.args[0], call.args[1], call.args[2]);
         let result = table.untraced(call);
-        eprint!("{}", result_text(name, result));
+        eprint!("{}\n", outcome(name, &call.args, result));
         OPEN.store(0, Relaxed);
         return result;
     };
@@ -82,7 +80,7 @@ pub fn traced(table: &Table, call: &SyscallArgs) -> isize {
     let written = arguments(&mut text, entry, &words, 0);
     let me = tid();
     if matches!(entry.name, "exit" | "exit_group") {
-        let _ = write!(text, ") = ?\n");
+        let _ = writeln!(text, ") = ?");
         begin(me, &text);
         OPEN.store(0, Relaxed);
         begin(me, "+++ exited with ");
@@ -100,22 +98,26 @@ pub fn traced(table: &Table, call: &SyscallArgs) -> isize {
     }
     words.result = Some(result);
     arguments(&mut text, entry, &words, written);
-    text.push(')');
-    text.push_str(&result_text(entry.name, result));
-    eprint!("{}", text);
+    text.push_str(&outcome(entry.name, &call.args, result));
+    let _ = words.aftermath(&mut text, entry.name);
+    eprint!("{}\n", text);
     OPEN.store(0, Relaxed);
     result
 }
 
-fn result_text(name: &str, result: isize) -> String {
+/// The result of a call: some give back an address, or flags.
+fn outcome(name: &str, args: &[usize; 6], result: isize) -> String {
     let mut text = String::new();
-    let _ = match result {
-        -4095..=-1 => {
+    let flags = || result > 0 && name == "fcntl" && gives_flags(args).is_some();
+    let _ = match (name, result) {
+        (_, -4095..=-1) => {
             let errno = Errno::from_number(result.unsigned_abs() as u16);
-            write!(text, " = -1 {errno:?} ({errno})\n")
+            write!(text, ") = -1 {errno:?} ({errno})")
         }
-        result if gives_address(name) => write!(text, " = {result:#x}\n"),
-        result => write!(text, " = {result}\n"),
+        ("brk" | "mmap" | "mremap", address) => write!(text, ") = {address:#x}"),
+        ("umask", mask @ 1..) => write!(text, ") = 0{mask:o}"),
+        (_, result) if flags() => write!(text, ") = {result:#x}"),
+        (_, result) => write!(text, ") = {result}"),
     };
     text
 }
