@@ -155,9 +155,10 @@ of this Linux (-p linux).
 Ctrl-C and SIGTERM are the guest's, to end in order; at the second one, or after 5 s, the machine is
 ended.
 
-Exit status: the application's own; 134 if the image crashed, 124 after --timeout, 130 or 143 if a
-signal had to end it, 141 if nobody reads the output any more, 2 if what was asked for makes no
-sense, 1 if it failed otherwise.")]
+Exit status: the application's own (128 + the signal's number if its own fault or a signal ended it,
+as 139 for a wild pointer); 134 if the image crashed, 124 after --timeout, 130 or 143 if a signal had
+to end it, 141 if nobody reads the output any more, 2 if what was asked for makes no sense, 1 if it
+failed otherwise.")]
 pub struct Run {
     #[command(flatten)]
     pub target: Target,
@@ -181,7 +182,8 @@ pub struct Run {
     /// a driver for it]
     #[arg(long, value_name = "NET")]
     pub net: Option<String>,
-    /// Lead a port of this machine (at 127.0.0.1 if no IP is given) to a port of the guest
+    /// Lead a port of this machine (at 127.0.0.1 if no IP is given) to a port of the guest, in
+    /// place of what the application says for that port
     #[arg(long, value_name = "[IP:]HOST:GUEST[/udp]")]
     pub publish: Vec<String>,
     /// The guest's address on a TAP interface [default: it asks by DHCP]
@@ -307,7 +309,7 @@ pub enum GraphFormat {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith size apps/hello
-  unilith size apps/hello --set HEAP_TLSF=y    what would a heap cost?
+  unilith size apps/hello --set PANIC_REPORT=y   what would crash reports cost?
   unilith size apps/hello --json | jq '.libraries[0]'
 
 The rows add up to the bytes of the image file.")]

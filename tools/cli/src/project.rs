@@ -101,6 +101,11 @@ fn program(path: &Path) -> Result<Program> {
     const GIVE: &str = "give an application's directory or an x86-64 ELF program";
     let refuse = |why: &str| Err(Error::usage(format!("{}: {why}", path.display())));
     if !path.exists() {
+        if let [name] = path.components().collect::<Vec<_>>()[..]
+            && let Some(found) = unilith_vmm::host::find(&name.as_os_str().to_string_lossy())
+        {
+            return refuse(&format!("no such file; did you mean {}?", found.display()));
+        }
         return refuse(
             "no such file; give the directory of an application (such as apps/hello) or a Linux program",
         );

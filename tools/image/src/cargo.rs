@@ -90,12 +90,24 @@ pub(crate) fn build(
     }
     let status = child.wait().map_err(|e| failed(format!("cargo: {e}")))?;
     if !status.success() {
-        return Err(failed(messages.trim_end().to_owned()));
+        return Err(failed(format!("{}{}", messages.trim_end(), hint(&messages))));
     }
     if !messages.trim().is_empty() {
         progress.warnings(messages.trim_end());
     }
     Ok(())
+}
+
+/// A remedy that cargo does not know: an application that was copied out of this checkout.
+fn hint(messages: &str) -> &'static str {
+    let moved =
+        ["failed to find a workspace root", "failed to load source for dependency `unilith-"];
+    if moved.iter().any(|words| messages.contains(words)) {
+        "\n\nAn application outside of Unilith's workspace has a Cargo.toml of its own: it says version and edition \
+         itself, and where the libraries are. See README.md: Your own application"
+    } else {
+        ""
+    }
 }
 
 /// A status line of cargo's, without colours and details; `None` for any other line.

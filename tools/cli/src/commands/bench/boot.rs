@@ -140,23 +140,25 @@ fn table(result: &Value) -> String {
          instructions, entry to main    {:>8}\n\n\
          {:<10} {:>12} {:>12} {:>12} {:>8}\n",
         result["runs"],
-        result["image_bytes"],
-        result["instructions_entry_to_main"],
+        result["image_bytes"].to_string(),
+        result["instructions_entry_to_main"].to_string(),
         "machine",
         "smallest -m",
         "hello",
         "floor",
         "ratio"
     );
+    // A JSON value takes no width.
+    let fixed = |value: &Value| format!("{:.3}", value.as_f64().unwrap_or(f64::NAN));
     for machine in Machine::ALL {
         let row = &result["machines"][machine.name()];
         text.push_str(&format!(
             "{:<10} {:>8} KiB {:>9} ms {:>9} ms {:>8}\n",
             machine.name(),
-            row["smallest_memory_kib"],
-            row["hello_ms"]["median"],
-            row["floor_ms"]["median"],
-            row["ratio"]["median"]
+            row["smallest_memory_kib"].to_string(),
+            fixed(&row["hello_ms"]["median"]),
+            fixed(&row["floor_ms"]["median"]),
+            fixed(&row["ratio"]["median"])
         ));
     }
     text
