@@ -161,7 +161,9 @@ pub struct Handlers {
 /// kernel stack, as an [`Exception`]: its address.
 pub(crate) fn enter(frame: &Frame) -> Option<usize> {
     let [start, end] = [0, 1].map(|i: usize| RANGE[i].load(Ordering::Relaxed));
-    if !(start..end).contains(&frame.rip) {
+    // A call of a null pointer leaves the range, but not the application's stack.
+    let called_null = frame.rip < start && (start..end).contains(&frame.rsp);
+    if !(start..end).contains(&frame.rip) && !called_null {
         return None;
     }
     let exception = Exception {

@@ -165,7 +165,9 @@ extern "C" fn on_crash(signal: u32, info: *const u8, context: *mut Context) {
         abi::SIGFPE => "arithmetic error",
         _ => "breakpoint",
     };
-    let user = user::RANGE.contains(&rip);
+    // A call of a null pointer leaves the range, but not the application's stack.
+    let called_null = rip < user::RANGE.start && user::RANGE.contains(&rsp);
+    let user = called_null || user::RANGE.contains(&rip);
     let who = if user { "application" } else { "kernel" };
     // Writing to this console cannot fail.
     let _ = writeln!(

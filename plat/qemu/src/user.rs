@@ -246,10 +246,17 @@ impl UserSpace for QemuUser {
     }
 
     fn new_thread(stack_end: usize) -> Option<ThreadState> {
-        let page = unilith_mem_api::allocate(VECTOR_PAGES)?;
-        // SAFETY: fresh pages, ours alone.
-        unsafe { page.write_bytes(0, VECTOR_PAGES * PAGE) };
-        Some(ThreadState { stack_end, vector: Some(page), ..ThreadState::default() })
+        let mut state = ThreadState { stack_end, ..room_for_vectors()? };
+        // It starts with the vector registers and control words of who creates it, not with those
+        // of who happens to run before it.
+        if ENTERED.load(Ordering::Relaxed) {
+            state.entered = true;
+            state.thread_pointer = Self::thread_pointer();
+            if let Some(mut area) = area_of(&mut state) {
+                area.save();
+            }
+        }
+        Some(state)
     }
 
     fn switch_thread(from: &mut ThreadState, to: &mut ThreadState) {
@@ -274,7 +281,7 @@ impl UserSpace for QemuUser {
 
     fn drop_thread(state: ThreadState) {
         if let Some(page) = state.vector {
-            // SAFETY: `new_thread` allocated it, and the state that knew it is gone.
+            // SAFETY: `room_for_vectors` allocated it, and the state that knew it is gone.
             unsafe { unilith_mem_api::free(page, VECTOR_PAGES) };
         }
     }
@@ -287,6 +294,14 @@ const VECTOR_PAGES: usize = 1;
 
 static HANDLERS: Once<&'static Handlers> = Once::new();
 
+/// A thread that has nothing but memory for its vector registers.
+fn room_for_vectors() -> Option<ThreadState> {
+    let page = unilith_mem_api::allocate(VECTOR_PAGES)?;
+    // SAFETY: fresh pages, ours alone.
+    unsafe { page.write_bytes(0, VECTOR_PAGES * PAGE) };
+    Some(ThreadState { vector: Some(page), ..ThreadState::default() })
+}
+
 /// The vector registers of a thread that does not run.
 fn area_of(state: &mut ThreadState) -> Option<vector::Area<'_>> {
     let page = state.vector?;
@@ -297,7 +312,7 @@ fn area_of(state: &mut ThreadState) -> Option<vector::Area<'_>> {
 
 /// Lends memory for vector registers.
 fn with_area(act: impl FnOnce(&mut vector::Area<'_>) -> bool) -> bool {
-    let Some(mut state) = QemuUser::new_thread(0) else { return false };
+    let Some(mut state) = room_for_vectors() else { return false };
     let done = area_of(&mut state).is_some_and(|mut area| act(&mut area));
     QemuUser::drop_thread(state);
     done

@@ -11,6 +11,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+mod server;
+
+pub use server::{Server, bounded};
 pub use tempfile::{TempDir, tempdir};
 
 /// Seconds that a guest may run unless its test says otherwise. A translated guest takes a
@@ -81,6 +84,12 @@ impl Guest {
     /// What the application reads from standard input.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
+        self
+    }
+
+    /// Seconds that it may run.
+    pub fn timeout(mut self, seconds: u64) -> Self {
+        self.timeout = seconds.to_string();
         self
     }
 

@@ -120,6 +120,12 @@ pub enum Machine {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Trace {
+    /// Every system call of a Linux program
+    Syscalls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
     /// KVM where it is usable, else translation
     Auto,
@@ -133,6 +139,7 @@ pub enum Accel {
 #[command(after_help = "Examples:
   unilith run apps/hello
   unilith run apps/hello -m 2 --machine q35 --timing
+  unilith run --trace syscalls /bin/busybox --rootfs DIR -- cat /file
   unilith run /bin/busybox --rootfs DIR -- sha256sum /file
   unilith run $(which redis-server) --publish 6379:6379 -- --protected-mode no
   unilith run $(which python3) --include /usr/lib/python3.11 -- -c 'print(42)'
@@ -195,6 +202,9 @@ pub struct Run {
     /// Show how long each step of the boot took
     #[arg(long)]
     pub timing: bool,
+    /// Print what the application does to standard error: its system calls, as strace does
+    #[arg(long, value_name = "WHAT")]
+    pub trace: Option<Trace>,
     /// Build, print the command that starts the image with a plain console, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -325,11 +335,15 @@ pub struct Doctor {
 #[command(after_help = "Examples:
   unilith test
   unilith test kconfig
+  unilith test --nightly
 
 Missing system packages are installed first, if that is allowed (UNILITH_NO_INSTALL=1 forbids it).")]
 pub struct Test {
     /// Only the tests whose name contains this
     pub filter: Option<String>,
+    /// Also the tests that take half an hour and more
+    #[arg(long)]
+    pub nightly: bool,
 }
 
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! The life of an instance.
 
+use crate::backlog;
 use crate::frame::{Decoder, END_OF_INPUT, Event, Stream, encode_input, encode_signal};
 use crate::stop::{self, Happening};
 use crate::{Launch, Monitor};
@@ -143,8 +144,9 @@ fn run_framed(
         })
     });
     if let Some(from_guest) = child.stdout.take() {
+        let first = backlog::when_open(&child, &launch.devices);
         thread::spawn(move || {
-            let told = receive(from_guest, out, err, start, speaks);
+            let told = receive(from_guest, out, err, start, speaks, first);
             let _ = sender.send(Happening::Ended(told));
         });
     }
@@ -213,8 +215,11 @@ fn receive(
     mut err: Box<dyn Write + Send>,
     start: Instant,
     speaks: mpsc::Sender<()>,
+    first: impl FnOnce(),
 ) -> Told {
     let mut told = Told::default();
+    // A guest that speaks has its devices.
+    let mut first = Some(first);
     let mut decoder = Decoder::default();
     let mut buffer = [0; 64 * 1024];
     loop {
@@ -225,6 +230,9 @@ fn receive(
             Err(_) => break,
         };
         told.first_byte.get_or_insert_with(|| start.elapsed());
+        if let Some(first) = first.take() {
+            first();
+        }
         let _ = speaks.send(());
         let mut unread = false;
         decoder.feed(

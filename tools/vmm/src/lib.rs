@@ -3,6 +3,7 @@
 //! One module per way to run an image ([`qemu`], [`process`]); [`run`] is the life of an
 //! instance, the same for all: console, time limit, exit status.
 
+mod backlog;
 pub mod devices;
 pub mod frame;
 pub mod host;

@@ -81,13 +81,24 @@ impl Requests {
     ) -> Result<R, Error> {
         let (slot, mut buffer) = self.wait(|| self.take_slot())?;
         let layout = ask(&mut buffer);
+        let result = self.ask_in(slot, buffer, layout, answer);
+        // Somebody may wait for a slot.
+        self.changed.wake_all();
+        result
+    }
+
+    fn ask_in<R>(
+        &self,
+        slot: usize,
+        buffer: DmaBuffer,
+        layout: Layout,
+        answer: impl FnOnce(&[u8], usize) -> R,
+    ) -> Result<R, Error> {
         self.submit(slot, buffer, &layout)?;
         let ended = self.wait(|| self.take_answer(slot));
         let (buffer, written) = ended.inspect_err(|_| self.abandon(slot))?;
         let result = answer(buffer.get(layout.writable).unwrap_or(&[]), written);
         self.state.lock().put_back(slot, buffer);
-        // Somebody may wait for a slot.
-        self.changed.wake_all();
         Ok(result)
     }
 

@@ -84,7 +84,8 @@ pub trait Socket: Send + Sync {
     /// Takes a connection that has been established.
     fn accept(&self) -> Result<Arc<dyn Socket>>;
 
-    /// Starts a connection: [`NetError::InProgress`], then ready to send or an error.
+    /// Starts a connection: [`NetError::InProgress`], then ready to send or an error. After the
+    /// error has been told it may be tried again.
     fn connect(&self, to: SocketAddr) -> Result<()>;
 
     /// Lends `fill` room in the send buffer, perhaps several times; it tells how much it wrote,

@@ -186,7 +186,7 @@ impl State {
         let Some(half) = self.half.table.get(&flow) else { return };
         let (listener, link, seed, ours) = (half.listener, half.link, half.seed, half.ours);
         let Some(parent) = self.listeners.get(listener) else { return };
-        if parent.is_full() {
+        if parent.is_overfull() {
             self.statistics.dropped += 1;
             return;
         }

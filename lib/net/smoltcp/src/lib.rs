@@ -55,7 +55,7 @@ use unilith_sched_api::Poller;
 use unilith_sync::Once;
 
 /// Half-open connections that are remembered.
-const HALF_OPEN: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_HALF_OPEN"), 256);
+const HALF_OPEN: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_HALF_OPEN"), 1024);
 
 /// Connections in TIME-WAIT that are remembered.
 const TIME_WAIT: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_TIME_WAIT"), 2048);

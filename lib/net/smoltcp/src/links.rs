@@ -184,19 +184,25 @@ impl Links {
         }
     }
 
-    /// Sends the answers that had to wait.
-    pub fn send_replies(&mut self) {
-        let Some(ethernet) = &mut self.ethernet else { return };
+    /// Whether there is no room for another answer.
+    pub fn replies_are_full(&self) -> bool {
+        self.ethernet.as_ref().is_some_and(|ethernet| ethernet.replies.is_full())
+    }
+
+    /// Sends the answers that had to wait; false if the device has no room for all of them.
+    pub fn send_replies(&mut self) -> bool {
+        let Some(ethernet) = &mut self.ethernet else { return true };
         while let Some(frame) = ethernet.replies.queue.pop_front() {
             let sent =
                 ethernet.device.send(frame.len(), None, &mut |room| room.copy_from_slice(&frame));
             if !sent {
                 ethernet.replies.queue.push_front(frame);
-                return;
+                return false;
             }
             ethernet.replies.recycle(frame);
             self.unflushed = true;
         }
+        true
     }
 
     /// Has the device start with what was sent.

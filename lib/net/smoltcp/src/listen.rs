@@ -40,6 +40,13 @@ impl Listener {
         self.pending.len() >= self.backlog
     }
 
+    /// Whether not even those may join whose SYN was answered while there was room: many clients
+    /// that connect at the same moment all find room, and what the other end sends with its
+    /// acknowledgement should not be lost.
+    pub fn is_overfull(&self) -> bool {
+        self.pending.len() >= self.backlog.saturating_mul(2)
+    }
+
     /// How well it fits an address: not at all, or the more precisely the better.
     fn fits(&self, address: IpAddress) -> Option<u8> {
         let own = self.endpoint.addr;

@@ -66,9 +66,11 @@ impl Net {
 
     /// See `Poller::arm`.
     pub fn arm(&self) -> u64 {
-        let next = self.with(|state| state.next());
+        let (next, stuck) =
+            self.with(|state| (state.next(), state.blocked && state.links.replies_are_full()));
         match &self.device {
-            Some(device) if next > 0 && device.arm() => 0,
+            // What it has received does not matter as long as it has no room.
+            Some(device) if next > 0 && !stuck && device.arm() => 0,
             _ => next,
         }
     }

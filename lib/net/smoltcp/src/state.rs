@@ -132,12 +132,15 @@ impl State {
             let mut worked = false;
             if let Some(device) = &device {
                 for _ in 0..BATCH {
-                    if !device.receive(&mut |received| self.frame(received)) {
+                    // What may need an answer waits in the device until there is room for one.
+                    if self.links.replies_are_full()
+                        || !device.receive(&mut |received| self.frame(received))
+                    {
                         break;
                     }
                     worked = true;
                 }
-                self.links.send_replies();
+                self.blocked |= !self.links.send_replies();
             }
             for _ in 0..BATCH {
                 let Some(packet) = self.links.loopback.queue.pop_front() else { break };

@@ -207,19 +207,21 @@ impl Socket for TcpSocket {
         let inner = self.inner();
         match inner.role {
             Role::Listener(_) => return Err(NetError::Connected),
-            Role::Connection(id) => {
-                return self.net.with(|state| {
-                    let conn = state.conns.get_mut(id).ok_or(NetError::NotConnected)?;
-                    if let Some(error) = conn.error.take() {
-                        return Err(error);
+            Role::Connection(id) => self.net.with(|state| {
+                let conn = state.conns.get_mut(id).ok_or(NetError::NotConnected)?;
+                if let Some(error) = conn.error.take() {
+                    return Err(error);
+                }
+                match conn.state {
+                    tcp::State::SynSent | tcp::State::SynReceived => Err(NetError::InProgress),
+                    // It failed, and whoever asked knows: they may try again.
+                    tcp::State::Closed => {
+                        state.forget(id);
+                        Ok(())
                     }
-                    Err(match conn.state {
-                        tcp::State::SynSent | tcp::State::SynReceived => NetError::InProgress,
-                        tcp::State::Closed => NetError::Aborted,
-                        _ => NetError::Connected,
-                    })
-                });
-            }
+                    _ => Err(NetError::Connected),
+                }
+            })?,
             Role::Fresh => {}
         }
         if to.port == 0 {

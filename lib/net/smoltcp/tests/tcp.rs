@@ -85,6 +85,20 @@ fn the_device_completes_checksums() {
 }
 
 #[test]
+fn who_was_refused_may_try_again() {
+    let world = World::new();
+    let client = world.connect(80);
+    world.until(5, || client.ready().closed);
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::Refused));
+    let listener = world.listen(80, 8);
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    world.until(5, || client.ready().send && listener.ready().receive);
+    let server = listener.accept().unwrap();
+    transfer(&world, &client, &server, &pattern(10_000));
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::Connected));
+}
+
+#[test]
 fn each_half_closes_by_itself() {
     let world = World::new();
     let listener = world.listen(80, 8);
@@ -196,17 +210,27 @@ fn nobody_listens_or_nobody_answers() {
 fn the_backlog_bounds_what_waits() {
     let world = World::new();
     let listener = world.listen(80, 3);
-    let clients: Vec<_> = (0..6).map(|_| world.connect(80)).collect();
+    let clients: Vec<_> = (0..12).map(|_| world.connect(80)).collect();
     world.pass(SECOND / 2);
     let established = clients.iter().filter(|client| client.ready().send).count();
-    assert!(established >= 3);
+    assert!(established >= 6);
+    // They came together and all found room; as many again may join as there was room for.
     let accept = || std::iter::from_fn(|| listener.accept().ok()).count();
-    assert_eq!(accept(), 3);
+    assert_eq!(accept(), 6);
+    // Who comes when there is none has to repeat the SYN.
+    let one_by_one = |_| {
+        let client = world.connect(80);
+        world.pass(SECOND / 100);
+        client
+    };
+    let _more: Vec<_> = (0..6).map(one_by_one).collect();
     // The others' SYNs, or their acknowledgements, are repeated.
-    let mut accepted = 3;
+    let mut accepted = 6;
     world.until(20, || {
-        accepted += accept();
-        accepted == 6
+        let now = accept();
+        assert!(now <= 6, "{now} waited");
+        accepted += now;
+        accepted == 18
     });
     assert!(world.b.statistics().dropped > 0);
 }

@@ -101,6 +101,7 @@ errnos! {
     ENOBUFS "No buffer space available",
     EISCONN "Transport endpoint is already connected",
     ENOTCONN "Transport endpoint is not connected",
+    ETOOMANYREFS "Too many references: cannot splice",
     ECONNREFUSED "Connection refused",
     EHOSTUNREACH "No route to host",
     EALREADY "Operation already in progress",

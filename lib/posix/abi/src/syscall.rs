@@ -12,6 +12,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Names and types of its arguments.
     pub arguments: &'static [(&'static str, &'static str)],
+    /// The lines of its doc comment. For documents: no image keeps them.
+    pub doc: &'static [&'static str],
     /// Takes the arguments from registers and gives back what belongs into the result register.
     pub handler: fn(&SyscallArgs) -> isize,
 }
@@ -74,11 +76,11 @@ impl From<Errno> for isize {
 #[macro_export]
 macro_rules! syscall {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         $vis:vis fn $name:ident[$number:ident]($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty
         $body:block
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         $vis fn $name($($arg: $ty),*) -> $ret $body
 
         #[doc(hidden)]
@@ -91,6 +93,7 @@ macro_rules! syscall {
                 number: $crate::raw::general::$number as usize,
                 name: ::core::stringify!($name),
                 arguments: &[$((::core::stringify!($arg), ::core::stringify!($ty))),*],
+                doc: &[$($doc),*],
                 handler,
             };
 

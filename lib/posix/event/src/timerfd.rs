@@ -22,6 +22,7 @@ use unilith_sync::Lock;
 const SECOND: u64 = 1_000_000_000;
 
 /// When a timer expires, in monotonic nanoseconds.
+#[derive(Clone, Copy)]
 struct Setting {
     /// The next expiration; [`NEVER`] if there is none.
     next: u64,
@@ -127,16 +128,24 @@ impl Drop for TimerFd {
 }
 
 impl TimerFd {
-    /// Expirations that have not been read, which are read now if `take` says so. The poller's
-    /// entry moves with the time of the next.
-    fn expired(&self, take: bool) -> u64 {
+    /// Reads the expirations. The poller's entry moves with the time of the next.
+    fn take(&self) -> u64 {
         if self.0.setting.lock().next != NEVER {
             self.0.disarm();
             self.0.setting.lock().advance(monotonic_ns());
             self.0.arm();
         }
-        let mut setting = self.0.setting.lock();
-        if take { core::mem::take(&mut setting.expired) } else { setting.expired }
+        core::mem::take(&mut self.0.setting.lock().expired)
+    }
+
+    /// What the setting would be if the poller had just run. Changes nothing: the poller would not
+    /// wake those who wait for an expiration that somebody who only looks has counted.
+    fn now(&self) -> Setting {
+        let mut setting = *self.0.setting.lock();
+        if setting.next != NEVER {
+            setting.advance(monotonic_ns());
+        }
+        setting
     }
 }
 
@@ -147,7 +156,7 @@ impl File for TimerFd {
 
     fn read(&self, _: u64, buf: &mut [u8]) -> Result<usize> {
         let into = buf.first_chunk_mut::<8>().ok_or(Errno::EINVAL)?;
-        match self.expired(true) {
+        match self.take() {
             0 => Err(Errno::EAGAIN),
             count => {
                 *into = count.to_ne_bytes();
@@ -157,7 +166,7 @@ impl File for TimerFd {
     }
 
     fn ready(&self) -> Events {
-        Events::READ.when(self.expired(false) > 0)
+        Events::READ.when(self.now().expired > 0)
     }
 
     fn queue(&self) -> Option<&WaitQueue> {
@@ -232,9 +241,6 @@ syscall! {
 syscall! {
     /// timerfd_gettime(2)
     pub fn timerfd_gettime[__NR_timerfd_gettime](fd: Fd, current: UserPtr) -> Result<()> {
-        with_timer(fd, |file| {
-            file.expired(false);
-            current.copy_out(&file.0.setting.lock().encode(monotonic_ns()))
-        })
+        with_timer(fd, |file| current.copy_out(&file.now().encode(monotonic_ns())))
     }
 }

@@ -86,15 +86,18 @@ fn set(fd: usize, flags: u32, interval: u64, value: u64) -> Result<usize, Errno>
 fn a_timerfd_expires() {
     machine(|| {
         let fd = call(nr::__NR_timerfd_create, [nr::CLOCK_MONOTONIC as usize, 0]).expect("room");
-        set(fd, 0, 0, 20).expect("fine");
-        assert_eq!(ready(fd), 0);
-        let (ms, got) = timed(|| take(fd));
-        assert!(got == Ok(1) && (15..1000).contains(&ms), "{ms}");
+        // Not before its time; how late depends on what else the machine does.
+        let (ms, got) = timed(|| {
+            set(fd, 0, 0, 200).expect("fine");
+            assert_eq!(ready(fd), 0);
+            take(fd)
+        });
+        assert!(got == Ok(1) && ms >= 199, "{ms}");
         // Periodic: what was missed is counted.
         set(fd, 0, 10, 10).expect("fine");
         pause(55);
         let count = take(fd).expect("expired");
-        assert!((4..20).contains(&count), "{count}");
+        assert!(count >= 4, "{count}");
         assert!(take(fd).is_ok());
         // The setting that was, and what is left of the one that is.
         set(fd, 0, 0, 5000).expect("fine");
@@ -115,6 +118,15 @@ fn a_timerfd_expires() {
         set(fd, 0, 0, 20).expect("fine");
         let (ms, got) = timed(|| call(nr::__NR_epoll_wait, [e, PAD, 4, 5000]));
         assert!(got == Ok(1) && (15..1000).contains(&ms), "{ms}");
+        // Also if somebody looks at the timer first.
+        take(fd).expect("expired");
+        set(fd, 0, 0, 20).expect("fine");
+        assert_eq!(call(nr::__NR_epoll_wait, [e, PAD, 4, 0]), Ok(0));
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        call(nr::__NR_timerfd_gettime, [fd, PAD + 600]).expect("fine");
+        assert_eq!((number(PAD + 616), number(PAD + 624)), (0, 0));
+        let (ms, got) = timed(|| call(nr::__NR_epoll_wait, [e, PAD, 4, 5000]));
+        assert!(got == Ok(1) && ms < 1000, "{ms}");
         for bad in BAD {
             assert_eq!(call(nr::__NR_timerfd_settime, [fd, 0, bad, 0]), Err(Errno::EFAULT));
             assert_eq!(call(nr::__NR_timerfd_gettime, [fd, bad]), Err(Errno::EFAULT));

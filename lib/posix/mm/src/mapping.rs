@@ -138,7 +138,8 @@ syscall! {
         }
         let (old_len, new_len) = (round_up(old_len)?, round_up(new_len)?);
         let area = unilith_space::area(addr).ok_or(Errno::EFAULT)?;
-        if area.end - addr < old_len {
+        // What is to go away need not be there.
+        if area.end - addr < old_len.min(new_len) {
             return Err(Errno::EFAULT);
         }
         if fixed {

@@ -4,6 +4,7 @@
 use crate::end::{exit_process, exit_thread};
 use crate::frame::{self, FRAME, Kept, RETURN_ADDRESS};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use unilith_posix_abi::raw::general::{
     __NR_clock_nanosleep, __NR_epoll_pwait, __NR_epoll_pwait2, __NR_epoll_wait, __NR_futex,
     __NR_io_getevents, __NR_nanosleep, __NR_pause, __NR_poll, __NR_ppoll, __NR_pselect6,
@@ -13,6 +14,7 @@ use unilith_posix_abi::raw::general::{
 };
 use unilith_posix_abi::{Errno, Result, Scalar, UserPtr, buffer, syscall};
 use unilith_posix_api::{Registers, Trap};
+use unilith_posix_fd::give_way;
 use unilith_posix_task::{self as task, Action, AlternativeStack, Delivery, Info, Status};
 
 /// The result register of a call that a signal has ended.
@@ -25,8 +27,20 @@ const MXCSR: usize = 24;
 /// Direction flag, which a function finds clear (System V ABI, 3.2.1).
 const DIRECTION: u64 = 1 << 10;
 
+/// Calls after which it is looked whether the processor has been kept for long: a look at the
+/// clock costs more than many a call.
+const CALLS: u32 = 64;
+
 /// Called on the way from a system call back to the application.
 pub fn leave(registers: &mut Registers) {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let made = MADE.load(Relaxed).wrapping_add(1);
+    MADE.store(made, Relaxed);
+    if made.is_multiple_of(CALLS) {
+        // No call of a loop that asks for the time, or only computes between calls, waits: the
+        // signal or the other thread that would end it has its turn here.
+        give_way();
+    }
     if task::attention() {
         deliver(registers);
     }

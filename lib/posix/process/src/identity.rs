@@ -20,9 +20,9 @@ fn parent() -> i32 {
 }
 
 macro_rules! constant {
-    ($($(#[$doc:meta])* $name:ident[$number:ident] = $value:expr;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident[$number:ident] = $value:expr;)*) => {
         $(syscall! {
-            $(#[$doc])*
+            $(#[doc = $doc])*
             pub fn $name[$number]() -> usize {
                 $value as usize
             }

@@ -2,6 +2,7 @@
 
 use crate::areas::{Area, Areas, Origin};
 use crate::round_up;
+use alloc::vec::Vec;
 use unilith_posix_api::Prot;
 
 /// The heap of one owner, if a program has been loaded for it.
@@ -21,17 +22,31 @@ impl Heap {
         *self = Self { start: at, end: at };
     }
 
-    pub fn resize(&mut self, areas: &mut Areas, owner: u32, end: usize) -> usize {
-        if self.start != 0 && end >= self.start && self.try_resize(areas, owner, end).is_some() {
+    /// Moves its end to `end`, if that is possible. What the heap does not have any more is put
+    /// into `removed`, to be dropped when nothing is locked: a file may be mapped there.
+    pub fn resize(&mut self, areas: &mut Areas, owner: u32, end: usize, removed: &mut Vec<Area>) {
+        let possible = self.start != 0 && end >= self.start;
+        if possible && self.try_resize(areas, owner, end, removed).is_some() {
             self.end = end;
         }
+    }
+
+    /// Its end.
+    pub fn end(&self) -> usize {
         self.end
     }
 
-    fn try_resize(&mut self, areas: &mut Areas, owner: u32, end: usize) -> Option<()> {
+    fn try_resize(
+        &mut self,
+        areas: &mut Areas,
+        owner: u32,
+        end: usize,
+        removed: &mut Vec<Area>,
+    ) -> Option<()> {
         let (old, new) = (round_up(self.end).ok()?, round_up(end).ok()?);
         if new < old {
-            return areas.remove(owner, new, old).ok().map(drop);
+            *removed = areas.remove(owner, new, old).ok()?;
+            return Some(());
         }
         if new > old {
             if new > unilith_posix_api::range().end || !areas.is_free(old, new) {

@@ -243,9 +243,12 @@ pub fn heap(end: usize) -> usize {
     let owner = own_memory();
     let mut space = SPACE.lock();
     let mut heap = *space.heap(owner);
-    let end = heap.resize(&mut space.areas, owner, end);
+    let mut removed = Vec::new();
+    heap.resize(&mut space.areas, owner, end, &mut removed);
     *space.heap(owner) = heap;
-    end
+    drop(space);
+    drop(removed);
+    heap.end()
 }
 
 /// Frees everything that `memory` owns, which no thread has any more.

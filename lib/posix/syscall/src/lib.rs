@@ -7,13 +7,17 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "trace"))]
+extern crate alloc;
+
 mod missing;
-#[cfg_attr(not(any(test, feature = "names")), expect(dead_code))]
 mod names;
-#[cfg(feature = "trace")]
+#[cfg(any(test, feature = "trace"))]
+#[cfg_attr(not(feature = "trace"), allow(dead_code))]
 mod trace;
 
 pub use missing::{missing, report, report_at_exit};
+pub use names::name;
 pub use unilith_posix_abi::{Entry, SyscallArgs};
 
 /// Numbers from here on are in no table (Linux 6.17 ends at 469).
@@ -24,7 +28,7 @@ type Handler = fn(&SyscallArgs) -> isize;
 /// The system calls of an image, by number.
 pub struct Table {
     handlers: [Handler; NUMBERS],
-    #[cfg_attr(not(feature = "trace"), expect(dead_code))]
+    #[cfg(feature = "trace")]
     families: &'static [&'static [Entry]],
 }
 
@@ -48,7 +52,11 @@ impl Table {
             }
             i += 1;
         }
-        Self { handlers, families }
+        Self {
+            handlers,
+            #[cfg(feature = "trace")]
+            families,
+        }
     }
 
     /// Makes a system call.

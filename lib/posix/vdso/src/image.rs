@@ -134,19 +134,39 @@ pub fn data() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::code;
-    use object::{Object, ObjectSymbol};
+    extern crate std;
+    use super::{DYNAMIC, SYMBOL, code};
+    use std::vec::Vec;
     use unilith_x86_64::vdso::{CODE_OFFSET, NAMES};
 
+    fn long(page: &[u8], at: usize) -> usize {
+        u64::from_le_bytes(page[at..at + 8].try_into().expect("eight bytes")) as usize
+    }
+
+    fn word(page: &[u8], at: usize) -> usize {
+        u32::from_le_bytes(page[at..at + 4].try_into().expect("four bytes")) as usize
+    }
+
+    /// As a C library does: from the dynamic section to the hash table to the names.
     #[test]
     fn others_find_the_functions() {
         let page = code();
-        let file = object::File::parse(&*page).expect("an ELF file");
-        let names: Vec<_> = file
-            .dynamic_symbols()
-            .map(|symbol| (symbol.name().expect("a name").to_owned(), symbol.address()))
-            .collect();
-        assert_eq!(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), NAMES);
-        assert!(names.iter().all(|(_, at)| *at >= CODE_OFFSET as u64 && *at < 4096));
+        let tag = |wanted| {
+            let mut entries = (DYNAMIC..).step_by(16).take_while(|at| long(&page, *at) != 0);
+            entries.find(|at| long(&page, *at) == wanted).map(|at| long(&page, at + 8))
+        };
+        let (hash, strings, symbols) = (tag(4).unwrap(), tag(5).unwrap(), tag(6).unwrap());
+        assert_eq!((word(&page, hash), tag(11)), (1, Some(SYMBOL)));
+        let mut found = Vec::new();
+        let mut index = word(&page, hash + 8);
+        while index != 0 {
+            let symbol = symbols + index * SYMBOL;
+            let name = page[strings + word(&page, symbol)..].split(|byte| *byte == 0).next();
+            found.push(std::str::from_utf8(name.unwrap()).unwrap());
+            let at = long(&page, symbol + 8);
+            assert!(at >= CODE_OFFSET && page[at] != 0, "code");
+            index = word(&page, hash + 12 + index * 4);
+        }
+        assert_eq!(found, NAMES);
     }
 }

@@ -78,7 +78,14 @@ impl WaitQueue {
 
     /// Has `observer` told with `key`, until [`forget`](Self::forget).
     pub fn observe(&self, observer: Weak<dyn Observer>, key: u64) {
-        self.waiters.lock().push(Waiter::Observer(observer, key));
+        let mut waiters = self.waiters.lock();
+        if waiters.len() == waiters.capacity() {
+            // Before it grows: those that are gone and did not say so leave.
+            waiters.retain(
+                |waiter| !matches!(waiter, Waiter::Observer(known, _) if known.strong_count() == 0),
+            );
+        }
+        waiters.push(Waiter::Observer(observer, key));
     }
 
     /// `observer` is not told of `key` any more.

@@ -126,31 +126,35 @@ fn arrived() {
 /// # Panics
 /// `to` is not suspended, or nothing runs: the scheduler is wrong.
 pub fn switch(to: &Arc<Context>) {
-    leave(SUSPENDED, to);
+    leave(SUSPENDED, to.clone());
 }
 
-/// Ends the context that runs, and lets `to` run.
+/// Ends the context that runs, and lets `to` run, which is given away: nobody comes back to drop it.
 ///
 /// # Panics
 /// As [`switch`].
-pub fn end(to: &Arc<Context>) -> ! {
+pub fn end(to: Arc<Context>) -> ! {
     leave(ENDED, to);
     unreachable!("a context that has ended is never switched to")
 }
 
-fn leave(state: u8, to: &Arc<Context>) {
+/// Keeps nothing on the stack that would have to be dropped: it may be left for good.
+fn leave(state: u8, to: Arc<Context>) {
     let taken = to.state.compare_exchange(SUSPENDED, RUNNING, Ordering::Acquire, Ordering::Relaxed);
     assert!(taken.is_ok(), "the scheduler chose a thread that is not suspended");
-    let from = CURRENT.lock().replace(to.clone());
+    let load = to.pointer.load(Ordering::Relaxed);
+    #[cfg(feature = "user")]
+    let theirs = to.user.get();
+    // It lives on there.
+    let from = CURRENT.lock().replace(to);
     let Some(from) = from else { panic!("the scheduler switches before it has started") };
     if let Some(stack) = &from.stack {
         stack.check();
     }
     let save = from.pointer.as_ptr();
-    let load = to.pointer.load(Ordering::Relaxed);
     #[cfg(feature = "user")]
     {
-        let (ours, theirs) = (from.user.get(), to.user.get());
+        let ours = from.user.get();
         // SAFETY: one has just stopped to run and the other not yet started, so nobody else has
         // either, and they are not the same.
         unsafe { unilith_posix_api::switch_thread(&mut *ours, &mut *theirs) };

@@ -48,7 +48,7 @@ impl Scheduler for Coop {
             unilith_exit::exit(0);
         }
         match choose() {
-            Some(next) => unilith_context::end(&next),
+            Some(next) => unilith_context::end(next),
             None => unreachable!("a thread that has ended is not chosen"),
         }
     }

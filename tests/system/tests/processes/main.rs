@@ -11,6 +11,7 @@ fn compile(into: &Path) -> PathBuf {
     let compiler = Command::new("cc")
         .args(["-O1", "-Wall", "-fPIE", "-pie", "-pthread", "-o"])
         .args([&program, &source])
+        .arg("-lm")
         .status();
     let status = compiler.expect("a C compiler is missing: apt-get install gcc libc6-dev");
     assert!(status.success(), "the program compiles");

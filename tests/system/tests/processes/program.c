@@ -1,7 +1,9 @@
 /* Threads, signals and processes, each with a line that says how it went. Runs itself as a child. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fenv.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -51,6 +53,18 @@ static void *write_late(void *unused)
 	return unused;
 }
 
+static void *round_up(void *unused)
+{
+	fesetround(FE_UPWARD);
+	return unused;
+}
+
+static void *tell_rounding(void *unused)
+{
+	(void)unused;
+	return (void *)(long)fegetround();
+}
+
 static void *pass(void *argument) { return argument; }
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -65,6 +79,13 @@ static void on_fault(int number, siginfo_t *info, void *context)
 	ucontext_t *at = context;
 	faults += number == SIGSEGV && info->si_addr == NULL;
 	at->uc_mcontext.gregs[REG_RIP] += 3; /* mov (%rax), %rbx */
+}
+
+static sigjmp_buf before;
+
+static void back(int number)
+{
+	siglongjmp(before, number);
 }
 
 static void clobber(int number)
@@ -95,6 +116,8 @@ static int child(char **args)
 	}
 	if (!strcmp(mode, "fault"))
 		*(volatile int *)8 = 1;
+	if (!strcmp(mode, "nowhere"))
+		((void (*volatile)(void))8)();
 	if (!strcmp(mode, "sigreturn"))
 		__asm__ volatile("mov $15, %%eax\n mov $8, %%rsp\n syscall" ::: "rax");
 	if (!strcmp(mode, "threads")) {
@@ -139,6 +162,13 @@ int main(int count_of_args, char **args)
 		printf("thread %ld: %ld\n", i, (long)result);
 	}
 	printf("shared %d own %d\n", shared, own);
+	fesetround(FE_TOWARDZERO);
+	pthread_create(&threads[0], NULL, round_up, NULL);
+	pthread_create(&threads[1], NULL, tell_rounding, NULL);
+	fesetround(FE_TONEAREST);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], &result);
+	printf("rounding %d\n", result == (void *)(long)FE_TOWARDZERO);
 	for (int i = 0; i < 3000; i++) {
 		if (pthread_create(threads, NULL, pass, NULL) || pthread_join(*threads, NULL)) {
 			printf("thread %d of many: %s\n", i, strerror(errno));
@@ -174,6 +204,11 @@ int main(int count_of_args, char **args)
 	long value = 42;
 	__asm__ volatile("xor %%eax, %%eax\n mov (%%rax), %%rbx" : "=&b"(value) : "0"(value) : "rax");
 	printf("faults %d value %ld\n", faults, value);
+	sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = back }, NULL);
+	void (*volatile nothing)(void) = NULL;
+	if (!sigsetjmp(before, 1))
+		nothing();
+	printf("called nothing\n");
 	signal(SIGSEGV, SIG_DFL);
 	struct sigaction vectors = { .sa_handler = clobber };
 	sigaction(SIGUSR2, &vectors, NULL);
@@ -186,6 +221,7 @@ int main(int count_of_args, char **args)
 
 	printf("name %x\n", run(args[0], "name", "x y"));
 	printf("fault %x\n", run(args[0], "fault", "") & 0x7f);
+	printf("nowhere %x\n", run(args[0], "nowhere", "") & 0x7f);
 	printf("sigreturn %x\n", run(args[0], "sigreturn", "") & 0x7f);
 	printf("threads %x\n", run(args[0], "threads", ""));
 	printf("chain %x\n", run(args[0], "chain", "20"));

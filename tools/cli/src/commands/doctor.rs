@@ -1,6 +1,7 @@
 //! `unilith doctor`
 
 use crate::args::Doctor;
+use crate::commands::test;
 use crate::error::Result;
 use crate::output::{print, print_json};
 use serde_json::json;
@@ -20,7 +21,7 @@ pub fn doctor(args: &Doctor) -> Result {
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("not found; {remedy}"))
     };
-    let package = |name: &str, who: &str| match host::can_install(&[name]) {
+    let package = |names: &[&str], who: &str| match host::can_install(names) {
         Ok(command) => format!("`unilith {who}` will install it: {}", command.join(" ")),
         Err(error) => error.to_string(),
     };
@@ -54,12 +55,15 @@ pub fn doctor(args: &Doctor) -> Result {
         Check {
             name: "QEMU",
             needed: false,
-            found: program(qemu::PROGRAM, &package(qemu::PACKAGE, "run")),
+            found: program(qemu::PROGRAM, &package(&[qemu::PACKAGE], "run")),
         },
         Check {
-            name: "busybox",
+            name: "tests",
             needed: false,
-            found: program("busybox", &package("busybox-static", "test")),
+            found: match &test::missing()[..] {
+                [] => Ok("what they run is there".to_owned()),
+                missing => Err(format!("not found; {}", package(missing, "test"))),
+            },
         },
         Check {
             name: "KVM",

@@ -4,22 +4,29 @@ use crate::args::Test;
 use crate::error::{Error, Result};
 use crate::output::say;
 use crate::project;
+use std::path::Path;
 use std::process::Command;
 use unilith_vmm::{host, qemu};
 
+/// What the tests run beside QEMU, and the packages that have it.
+const PROGRAMS: [(&str, &str); 10] = [
+    ("/bin/busybox", "busybox-static"),
+    ("/usr/bin/redis-server", "redis-server"),
+    ("/usr/bin/redis-benchmark", "redis-tools"),
+    ("/usr/sbin/nginx", "nginx-light"),
+    ("/usr/bin/python3.11", "python3.11"),
+    ("/usr/bin/sqlite3", "sqlite3"),
+    ("/usr/bin/ab", "apache2-utils"),
+    ("/usr/bin/curl", "curl"),
+    ("/usr/bin/strace", "strace"),
+    ("/usr/bin/gcc", "gcc"),
+];
+
+const SYSTEM_TESTS: &str = "unilith-system-tests";
+
 pub fn test(args: &Test) -> Result {
     let root = project::root()?;
-    let mut missing = Vec::new();
-    if host::find(qemu::PROGRAM).is_none() {
-        missing.push(qemu::PACKAGE);
-    }
-    if !std::path::Path::new("/bin/busybox").exists() {
-        missing.push("busybox-static");
-    }
-    if !missing.is_empty() {
-        host::install(&missing, "the tests boot virtual machines and run busybox in them")
-            .map_err(Error::failed)?;
-    }
+    provide()?;
     for (tool, remedy) in [("rustfmt", "rustfmt"), ("cargo-clippy", "clippy")] {
         if host::find(tool).is_none() {
             return Err(Error::failed(format!(
@@ -35,6 +42,11 @@ pub fn test(args: &Test) -> Result {
     if let Some(filter) = &args.filter {
         steps = vec![vec!["test", "--workspace", "--", filter]];
     }
+    if args.nightly {
+        // Tests that somebody must ask for; those of other crates are measurements.
+        let filter = args.filter.as_deref().unwrap_or_default();
+        steps.push(vec!["test", "-p", SYSTEM_TESTS, "--", "--ignored", "--nocapture", filter]);
+    }
     for step in &steps {
         say(format_args!("unilith: cargo {}", step.join(" ")));
         let status = Command::new("cargo")
@@ -46,5 +58,34 @@ pub fn test(args: &Test) -> Result {
             return Err(Error::failed(format!("cargo {} failed", step.join(" "))));
         }
     }
+    if !args.nightly {
+        say(format_args!(
+            "unilith: not run: tests that take half an hour (unilith test --nightly)"
+        ));
+    }
     Ok(0)
+}
+
+/// Installs what the tests run and this machine lacks.
+fn provide() -> Result {
+    let missing = missing();
+    if !missing.is_empty() {
+        host::install(
+            &missing,
+            "the tests boot virtual machines and run programs of Debian in them",
+        )
+        .map_err(Error::failed)?;
+    }
+    Ok(0)
+}
+
+/// The packages of what this machine lacks.
+pub fn missing() -> Vec<&'static str> {
+    let mut missing: Vec<_> =
+        PROGRAMS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, of)| *of).collect();
+    if host::find(qemu::PROGRAM).is_none() {
+        missing.insert(0, qemu::PACKAGE);
+    }
+    missing.dedup();
+    missing
 }

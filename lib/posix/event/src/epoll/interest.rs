@@ -56,7 +56,9 @@ pub fn add(
     };
     item.observe(open);
     if let Some(inner) = inner {
-        inner.parents.lock().push(Arc::downgrade(epoll));
+        let mut parents = inner.parents.lock();
+        parents.retain(|parent| parent.strong_count() > 0);
+        parents.push(Arc::downgrade(epoll));
     }
     check_now(epoll, &item);
     Ok(())

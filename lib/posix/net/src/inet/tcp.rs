@@ -56,7 +56,7 @@ impl Endpoint for Tcp {
     /// Asking again while it is being established is EALREADY; the first time after that it
     /// succeeds (or says why not), and then it is EISCONN.
     fn connect(&self, address: &Address) -> Result<()> {
-        if self.is_listening() {
+        if self.is_listening() || self.phase.load(Relaxed) == ESTABLISHED {
             return Err(Errno::EISCONN);
         }
         if self.phase.load(Relaxed) == CONNECTING {

@@ -1,7 +1,8 @@
 //! One direction of a connection, or what a datagram socket has received.
 
+use super::flight::InFlight;
 use crate::address::{Address, Name};
-use crate::endpoint::{Incoming, Outgoing, Rights};
+use crate::endpoint::{Incoming, Outgoing};
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -18,13 +19,13 @@ const MOST_MESSAGES: usize = 512;
 struct Message {
     bytes: Vec<u8>,
     from: Name,
-    rights: Rights,
+    rights: InFlight,
 }
 
 /// What is on its way.
 enum Content {
     /// Bytes. Open files belong to the byte at a position; no read goes across such a byte.
-    Stream { ring: Ring, position: u64, marks: VecDeque<(u64, Rights)> },
+    Stream { ring: Ring, position: u64, marks: VecDeque<(u64, InFlight)> },
     /// Messages, and their bytes.
     Messages { queue: VecDeque<Message>, bytes: usize },
 }
@@ -64,6 +65,8 @@ impl State {
     /// Has `writer` told when there is room again.
     fn remember(&mut self, writer: &Arc<WaitQueue>) {
         let writer = Arc::downgrade(writer);
+        // Those that are gone need not be told.
+        self.writers.retain(|known| known.strong_count() > 0);
         if !self.writers.iter().any(|known| known.ptr_eq(&writer)) {
             self.writers.push(writer);
         }
@@ -128,11 +131,17 @@ impl Channel {
         match &mut state.content {
             Content::Stream { ring, position, marks } => {
                 let at = *position + ring.len() as u64;
-                let count = ring.write(message.data).map_err(|_| Errno::ENOBUFS)?;
-                if count > 0 && !message.rights.is_empty() {
-                    marks.push_back((at, core::mem::take(&mut message.rights)));
+                let rights = InFlight::new(&mut message.rights)?;
+                let result = ring.write(message.data).map_err(|_| Errno::ENOBUFS);
+                match result {
+                    Ok(count) if count > 0 => {
+                        if !rights.is_empty() {
+                            marks.push_back((at, rights));
+                        }
+                    }
+                    _ => message.rights = rights.arrive(),
                 }
-                moved(count, message.data.fault())
+                moved(result?, message.data.fault())
             }
             Content::Messages { queue, bytes } => {
                 let mut body = Vec::new();
@@ -141,7 +150,7 @@ impl Channel {
                 if message.data.get(&mut body) < len {
                     return Err(Errno::EFAULT);
                 }
-                let rights = core::mem::take(&mut message.rights);
+                let rights = InFlight::new(&mut message.rights)?;
                 queue.push_back(Message { bytes: body, from: from.clone(), rights });
                 *bytes += len;
                 Ok(len)
@@ -176,7 +185,7 @@ impl Channel {
         };
         // What came with a message is closed, and those who wait are woken, without the lock.
         if let (Some(gone), Ok(_)) = (gone, &result) {
-            message.rights.extend(gone.rights);
+            message.rights.extend(gone.rights.arrive());
         }
         wake(&writers);
         result
@@ -238,7 +247,7 @@ impl Channel {
 fn receive_bytes(
     ring: &mut Ring,
     position: &mut u64,
-    marks: &mut VecDeque<(u64, Rights)>,
+    marks: &mut VecDeque<(u64, InFlight)>,
     message: &mut Incoming<'_>,
 ) -> Result<usize> {
     let here = marks.front().is_some_and(|(at, _)| at == position);
@@ -247,9 +256,11 @@ fn receive_bytes(
     let count = ring.read(message.peek, most, message.data);
     if count > 0 && here {
         if message.peek {
-            message.rights.extend(marks.front().iter().flat_map(|(_, rights)| rights.clone()));
+            message.rights.extend(marks.front().iter().flat_map(|(_, rights)| rights.copy()));
         } else {
-            message.rights.extend(marks.pop_front().into_iter().flat_map(|(_, rights)| rights));
+            message
+                .rights
+                .extend(marks.pop_front().into_iter().flat_map(|(_, rights)| rights.arrive()));
         }
     }
     if !message.peek {
@@ -265,7 +276,7 @@ fn receive_first(first: &Message, message: &mut Incoming<'_>) -> Result<usize> {
     message.length = first.bytes.len();
     message.from = Some(Address::Unix(first.from.clone()));
     if message.peek {
-        message.rights.extend(first.rights.iter().cloned());
+        message.rights.extend(first.rights.copy());
     }
     moved(count, message.data.fault())
 }

@@ -29,6 +29,7 @@ impl Listener {
     fn remember(&self, connecting: &Arc<WaitQueue>) {
         let new = Arc::downgrade(connecting);
         let mut all = self.connecting.lock();
+        all.retain(|known| known.strong_count() > 0);
         if !all.iter().any(|known| known.ptr_eq(&new)) {
             all.push(new);
         }

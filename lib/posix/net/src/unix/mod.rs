@@ -6,6 +6,7 @@
 mod channel;
 mod connection;
 mod datagram;
+mod flight;
 mod names;
 
 use crate::endpoint::Endpoint;

@@ -1,6 +1,6 @@
 //! `unilith run`
 
-use crate::args::{Accel, Machine, Options, Platform, Run};
+use crate::args::{Accel, Machine, Options, Platform, Run, Trace};
 mod plan;
 mod report;
 mod root;
@@ -70,6 +70,14 @@ pub fn prepare(args: &Run) -> Result<Ready> {
     let mut options = args.target.options.clone();
     if args.timing {
         options.set.push("BOOT_TIMING=y".to_owned());
+    }
+    if args.trace == Some(Trace::Syscalls) {
+        if subject.app.kind != Kind::Elf {
+            return Err(Error::usage(
+                "--trace syscalls is for Linux programs: a native application makes no system calls",
+            ));
+        }
+        options.set.push("SYSCALL_TRACE=y".to_owned());
     }
     let mut choice = choose(&root, &subject, &options)?;
     options.plat = Some(choice.plat);

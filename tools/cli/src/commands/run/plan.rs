@@ -34,10 +34,8 @@ impl Plan {
         let net = args.net.as_deref().or(app.net.as_deref()).map(net).transpose()?;
         // The application's ports are for the network that it expects; another makes them moot.
         let other = args.net.is_some() && net != Some(Net::User);
-        let own = app.publish.iter().filter(|_| !other);
-        let publish = own.chain(&args.publish).map(|text| text.parse());
-        let publish: Vec<Publish> =
-            publish.collect::<std::result::Result<_, String>>().map_err(Error::usage)?;
+        let own = if other { &[][..] } else { &app.publish };
+        let publish = published(own, &args.publish).map_err(Error::usage)?;
         for (i, one) in publish.iter().enumerate() {
             let same = |other: &&Publish| {
                 (other.protocol, other.address, other.host) == (one.protocol, one.address, one.host)
@@ -150,6 +148,19 @@ impl Plan {
     }
 }
 
+/// The ports of the application, and those that were asked for: of these, one that leads to the
+/// same port of the guest takes the place of the application's.
+fn published(own: &[String], asked: &[String]) -> std::result::Result<Vec<Publish>, String> {
+    let parse = |list: &[String]| -> std::result::Result<Vec<Publish>, String> {
+        list.iter().map(|text| text.parse()).collect()
+    };
+    let (mut all, asked) = (parse(own)?, parse(asked)?);
+    let same = |a: &Publish, b: &Publish| (a.protocol, a.guest) == (b.protocol, b.guest);
+    all.retain(|own| !asked.iter().any(|other| same(own, other)));
+    all.extend(asked);
+    Ok(all)
+}
+
 fn net(text: &str) -> Result<Net> {
     match (text, text.strip_prefix("tap=")) {
         ("user", _) => Ok(Net::User),
@@ -187,6 +198,20 @@ fn volume(text: &str, base: &Path) -> Result<Volume> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_is_asked_for_takes_the_place_of_the_applications() {
+        let own = ["8080:80".to_owned(), "53:53/udp".to_owned(), "53:53".to_owned()];
+        let hosts = |asked: &[&str]| -> Vec<u16> {
+            let asked: Vec<String> = asked.iter().map(|text| (*text).to_owned()).collect();
+            let all = published(&own, &asked).expect("ports");
+            all.iter().map(|one| one.host).collect()
+        };
+        assert_eq!(hosts(&[]), [8080, 53, 53]);
+        assert_eq!(hosts(&["9000:80", "9001:80", "1:1"]), [53, 53, 9000, 9001, 1]);
+        assert_eq!(hosts(&["9000:53"]), [8080, 53, 9000]);
+        assert!(published(&own, &["x".to_owned()]).is_err());
+    }
 
     #[test]
     fn volumes_are_two_paths() {
