@@ -72,9 +72,24 @@ impl Mapper {
         unsafe { &mut *((physical + self.direct_map) as *mut Table) }
     }
 
-    /// The leaf entry of `address`, with the tables above it made by `frames` if given.
-    fn entry(&mut self, address: usize, frames: Option<&mut dyn Frames>) -> Option<&mut u64> {
-        let mut frames = frames;
+    /// The leaf entry of `address`, if there are tables above it.
+    fn find(&mut self, address: usize) -> Option<&mut u64> {
+        let table = self.leaf_table(address)?;
+        Some(&mut self.table(table)[address >> 12 & (ENTRIES - 1)])
+    }
+
+    /// The leaf entry of `address`, with the tables above it made if need be.
+    fn make(&mut self, address: usize, frames: &mut dyn Frames) -> Option<&mut u64> {
+        let table = match self.leaf_table(address) {
+            Some(table) => table,
+            None => self.make_tables(address, frames)?,
+        };
+        Some(&mut self.table(table)[address >> 12 & (ENTRIES - 1)])
+    }
+
+    /// The physical address of the table that has the leaf entry of `address`, made if need be.
+    #[cold]
+    fn make_tables(&mut self, address: usize, frames: &mut dyn Frames) -> Option<usize> {
         let mut table = self.root;
         for shift in [39, 30, 21] {
             let index = address >> shift & (ENTRIES - 1);
@@ -82,13 +97,13 @@ impl Mapper {
             table = if entry & PRESENT != 0 {
                 (entry & ADDRESS) as usize
             } else {
-                let frame = frames.as_mut()?.allocate()?;
+                let frame = frames.allocate()?;
                 self.table(frame).fill(0);
                 self.table(table)[index] = frame as u64 | PRESENT | WRITE;
                 frame
             };
         }
-        Some(&mut self.table(table)[address >> 12 & (ENTRIES - 1)])
+        Some(table)
     }
 
     /// Maps the page at `address` to a fresh frame with the bytes that `fill` leaves in it, which
@@ -100,7 +115,7 @@ impl Mapper {
         frames: &mut dyn Frames,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Error> {
-        let entry = self.entry(address, Some(frames)).ok_or(Error::NoMemory)?;
+        let entry = self.make(address, frames).ok_or(Error::NoMemory)?;
         if *entry != 0 {
             return Err(Error::Conflict);
         }
@@ -109,7 +124,7 @@ impl Mapper {
         let page = unsafe { &mut *((frame + self.direct_map) as *mut [u8; PAGE]) };
         page.fill(0);
         fill(page);
-        if let Some(entry) = self.entry(address, None) {
+        if let Some(entry) = self.find(address) {
             *entry = frame as u64 | bits(access);
         }
         Ok(())
@@ -124,7 +139,7 @@ impl Mapper {
         frame: usize,
         frames: &mut dyn Frames,
     ) -> Result<(), Error> {
-        let entry = self.entry(address, Some(frames)).ok_or(Error::NoMemory)?;
+        let entry = self.make(address, frames).ok_or(Error::NoMemory)?;
         if *entry != 0 {
             return Err(Error::Conflict);
         }
@@ -141,7 +156,7 @@ impl Mapper {
         frames: &mut dyn Frames,
     ) -> Result<bool, Error> {
         let direct_map = self.direct_map;
-        let Some(entry) = self.entry(address, None).filter(|entry| **entry & BORROWED != 0) else {
+        let Some(entry) = self.find(address).filter(|entry| **entry & BORROWED != 0) else {
             return Ok(false);
         };
         let frame = frames.allocate().ok_or(Error::NoMemory)?;
@@ -183,7 +198,7 @@ impl Mapper {
     fn each(&mut self, start: usize, end: usize, visit: &mut dyn FnMut(usize, &mut u64)) {
         let mut address = start;
         while let Some(at) = self.next(address, end) {
-            if let Some(entry) = self.entry(at, None) {
+            if let Some(entry) = self.find(at) {
                 visit(at, entry);
             }
             address = at + PAGE;
@@ -226,15 +241,22 @@ impl Mapper {
 
     /// The physical address of the table that has the leaf entry of `address`.
     fn leaf_table(&mut self, address: usize) -> Option<usize> {
-        [39, 30, 21].into_iter().try_fold(self.root, |table, shift| {
-            let entry = self.table(table)[address >> shift & (ENTRIES - 1)];
-            (entry & PRESENT != 0).then_some((entry & ADDRESS) as usize)
-        })
+        // Not a loop: this is a good part of what a page costs.
+        let directories = self.below(self.root, address >> 39)?;
+        let directory = self.below(directories, address >> 30)?;
+        self.below(directory, address >> 21)
+    }
+
+    /// The table that an entry of `table` leads to.
+    #[inline(always)]
+    fn below(&mut self, table: usize, index: usize) -> Option<usize> {
+        let entry = self.table(table)[index & (ENTRIES - 1)];
+        (entry & PRESENT != 0).then_some((entry & ADDRESS) as usize)
     }
 
     /// Whether there is a page at `address`.
     pub fn is_mapped(&mut self, address: usize) -> bool {
-        self.entry(address, None).is_some_and(|entry| *entry != 0)
+        self.find(address).is_some_and(|entry| *entry != 0)
     }
 
     /// Unmaps the pages that are mapped in `start..end`; `free` gets each address, for the TLB,
@@ -260,13 +282,13 @@ impl Mapper {
     ) -> Result<(), Error> {
         let mut address = start;
         while let Some(at) = self.next(address, end) {
-            let value = self.entry(at, None).map_or(0, |entry| *entry);
-            let to = self.entry(at.wrapping_add(distance), Some(frames)).ok_or(Error::NoMemory)?;
+            let value = self.find(at).map_or(0, |entry| *entry);
+            let to = self.make(at.wrapping_add(distance), frames).ok_or(Error::NoMemory)?;
             if *to != 0 {
                 return Err(Error::Conflict);
             }
             *to = value;
-            if let Some(from) = self.entry(at, None) {
+            if let Some(from) = self.find(at) {
                 *from = 0;
             }
             flush(at);
@@ -374,7 +396,7 @@ mod tests {
         assert_eq!(space.map(address, Some(WRITE), &mut frames, fill), Err(Error::Conflict));
         assert_eq!(space.map(address + PAGE, None, &mut frames, fill), Ok(()));
         assert!(space.is_mapped(address + PAGE));
-        let entry = *space.entry(address, None).unwrap();
+        let entry = *space.find(address).unwrap();
         assert_eq!(entry & (PRESENT | WRITE | NO_EXECUTE), PRESENT | WRITE);
         // SAFETY: a leaked page of the host.
         assert_eq!(unsafe { *(((entry & ADDRESS) + 7) as *const u8) }, 7);
@@ -382,10 +404,10 @@ mod tests {
         let end = address + PAGE;
         space.protect(0x1000, end, Some(NO_EXECUTE), &mut |at| flushed.push(at));
         assert_eq!(flushed, [address]);
-        let after = *space.entry(address, None).unwrap();
+        let after = *space.find(address).unwrap();
         assert_eq!(after & ADDRESS, entry & ADDRESS, "the frame stays");
         assert_eq!(after & (PRESENT | WRITE | NO_EXECUTE), PRESENT | NO_EXECUTE);
-        assert_eq!(*space.entry(address + PAGE, None).unwrap() & PRESENT, 0);
+        assert_eq!(*space.find(address + PAGE).unwrap() & PRESENT, 0);
         let mut freed = Vec::new();
         space.unmap(0x1000, end, &mut |at, frame| freed.push((at, frame)));
         space.unmap(0x1000, end, &mut |at, frame| freed.push((at, frame)));
@@ -414,11 +436,11 @@ mod tests {
         for page in [from, from + 2 * PAGE] {
             assert_eq!(space.map(page, Some(WRITE), &mut frames, &mut |_| {}), Ok(()));
         }
-        let entry = *space.entry(from, None).unwrap();
+        let entry = *space.find(from).unwrap();
         let distance = to - from;
         let moved = space.relocate(from, from + 3 * PAGE, distance, &mut frames, &mut |_| {});
         assert_eq!(moved, Ok(()));
-        assert_eq!(*space.entry(to, None).unwrap(), entry);
+        assert_eq!(*space.find(to).unwrap(), entry);
         assert!(space.is_mapped(to + 2 * PAGE) && !space.is_mapped(to + PAGE));
         assert_eq!(space.next(0, to), None);
     }
@@ -434,7 +456,7 @@ mod tests {
             assert_eq!(space.borrow(at, Some(WRITE), frame, &mut frames), Ok(()));
             assert_eq!(space.borrow(at, Some(0), frame, &mut frames), Err(Error::Conflict));
         }
-        let value = |space: &mut Mapper, at| *space.entry(at, None).unwrap();
+        let value = |space: &mut Mapper, at| *space.find(at).unwrap();
         let first = value(&mut space, address);
         assert_eq!(first & (ADDRESS | PRESENT | WRITE), frame as u64 | PRESENT);
         // However often its access changes, and wherever it moves.

@@ -3,7 +3,7 @@
 use crate::inode::{AS_LOWER, Body, Changed, Directory, Inode, Number};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
+use alloc::collections::btree_map::{Entry, OccupiedEntry};
 use alloc::vec::Vec;
 use unilith_fs_api::{FileType, FsError, MemorySource, NodeRef, Result, StatFs};
 
@@ -92,20 +92,25 @@ impl Table {
 
     /// Notes one handle less.
     pub fn release(&mut self, number: Number) {
-        if let Some(inode) = self.inodes.get_mut(&number) {
+        if let Entry::Occupied(mut place) = self.inodes.entry(number) {
+            let inode = place.get_mut();
             inode.handles = inode.handles.saturating_sub(1);
+            Self::collect_from(place);
         }
-        self.collect(number);
     }
 
     /// Forgets an inode that no handle leads to, if it is as in the lower tree or has no name.
     pub fn collect(&mut self, number: Number) {
-        let gone = self.inodes.get(&number).is_some_and(|inode| {
-            let needed = inode.changed.as_ref().is_some_and(|changed| changed.links > 0);
-            inode.handles == 0 && !needed
-        });
-        if gone {
-            self.inodes.remove(&number);
+        if let Entry::Occupied(place) = self.inodes.entry(number) {
+            Self::collect_from(place);
+        }
+    }
+
+    fn collect_from(place: OccupiedEntry<'_, Number, Inode>) {
+        let inode = place.get();
+        let needed = inode.changed.as_ref().is_some_and(|changed| changed.links > 0);
+        if inode.handles == 0 && !needed {
+            place.remove();
         }
     }
 

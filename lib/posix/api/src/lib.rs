@@ -122,11 +122,11 @@ pub trait UserSpace {
     fn range() -> Range<usize>;
 
     /// Maps one page of memory at `addr` with the bytes that `fill` leaves in it, which are zero at
-    /// first. Nothing may be mapped there yet. `fill` must not wait.
+    /// first. [`MapError::Invalid`] if something is mapped there. `fill` must not wait.
     fn map(addr: usize, prot: Prot, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), MapError>;
 
-    /// Maps `page`, a page of memory that never changes, at `addr` as it is, where nothing may be
-    /// mapped yet. A store to it is a page fault, whatever `prot` and [`protect`](Self::protect)
+    /// Maps `page`, a page of memory that never changes, at `addr` as it is;
+    /// [`MapError::Invalid`] if something is mapped there. A store to it is a page fault, whatever `prot` and [`protect`](Self::protect)
     /// say: see [`make_own`](Self::make_own). False, and nothing is mapped, if this platform
     /// cannot do that with this page.
     fn map_in_place(addr: usize, prot: Prot, page: &'static [u8]) -> Result<bool, MapError> {

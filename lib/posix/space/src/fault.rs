@@ -59,10 +59,11 @@ fn fill(
 ) -> bool {
     let end = area.end.min(page + most * PAGE);
     let mut at = page;
-    while at < end && (at == page || !is_mapped(at)) {
+    while at < end {
         match bring(at) {
             Ok(()) => at += PAGE,
             Err(MapError::NoMemory) if at == page => crate::out_of_memory(),
+            // Among other reasons, because something is there already.
             Err(_) => break,
         }
     }
