@@ -1,6 +1,7 @@
 //! smoltcp's sockets, one to a set.
 
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
 use smoltcp::time::Duration;
@@ -17,6 +18,21 @@ pub struct Tcp {
     handle: SocketHandle,
 }
 
+/// Whether connections may take more memory: a sixteenth of what there was at first stays for the
+/// rest of the image, so that clients, however many, exhaust their own share.
+fn is_room() -> bool {
+    static FIRST: AtomicUsize = AtomicUsize::new(0);
+    let free = unilith_mem_api::free_pages();
+    let first = match FIRST.load(Ordering::Relaxed) {
+        0 => {
+            FIRST.store(free, Ordering::Relaxed);
+            free
+        }
+        first => first,
+    };
+    free > first / 16 + Tcp::BUFFERS / unilith_mem_api::PAGE_SIZE
+}
+
 /// A zeroed buffer, if there is memory.
 pub fn buffer(len: usize) -> Option<Vec<u8>> {
     let mut buffer = Vec::new();
@@ -31,6 +47,9 @@ impl Tcp {
 
     /// A fresh one, if there is memory.
     pub fn new() -> Option<Self> {
+        if !is_room() {
+            return None;
+        }
         let (receive, send) = (buffer(RECEIVE)?, buffer(SEND)?);
         let socket = Socket::new(SocketBuffer::new(receive), SocketBuffer::new(send));
         let mut set = SocketSet::new(Vec::with_capacity(1));

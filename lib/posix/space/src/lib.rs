@@ -263,10 +263,13 @@ fn release(memory: u32) {
     drop(removed);
 }
 
+/// Pages that no promise takes: for page tables, and for the kernel's own work.
+const KEPT: usize = 128;
+
 /// Linux's heuristic: a single promise of more than all memory that is free will not be kept.
 /// ENOMEM then.
 pub fn check_promise(len: usize, prot: Prot) -> Result<()> {
-    let kept = !prot.write || len / PAGE <= unilith_mem_api::free_pages();
+    let kept = !prot.write || len / PAGE + KEPT <= unilith_mem_api::free_pages();
     if kept { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 

@@ -68,6 +68,21 @@ impl Platform for Fake {
 
 unilith_platform::bind!(Fake);
 
+/// The host's memory, of which there is enough.
+struct Pages;
+
+impl unilith_mem_api::PageAllocator for Pages {
+    fn allocate(_: usize) -> Option<std::ptr::NonNull<u8>> {
+        None
+    }
+    unsafe fn free(_: std::ptr::NonNull<u8>, _: usize) {}
+    fn free_pages() -> usize {
+        1 << 24
+    }
+}
+
+unilith_mem_api::bind!(Pages);
+
 struct OneThread;
 
 impl Scheduler for OneThread {
