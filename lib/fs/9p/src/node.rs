@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use unilith_fs_api::{
     DirEntry, FileType, FsError, Metadata, MetadataChange, Node, NodeId, NodeRef, Result, StatFs,
-    Timestamp, check_name,
+    check_name,
 };
 use unilith_sync::Lock;
 
@@ -208,22 +208,10 @@ impl Node for P9Node {
             Ok((_, metadata)) => return metadata,
             Err(error) => error,
         };
-        let known = self.known.lock().unwrap_or(Metadata {
-            device: self.fs.device,
-            inode: self.inode,
-            file_type: self.file_type,
-            permissions: 0,
-            links: 0,
-            uid: 0,
-            gid: 0,
-            device_number: 0,
-            size: 0,
-            blocks: 0,
-            block_size: 4096,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
-        });
+        let known = self
+            .known
+            .lock()
+            .unwrap_or(Metadata { links: 0, ..Metadata::new(self.id(), self.file_type, 0) });
         let links = if error == FsError::NotFound { 0 } else { known.links };
         Metadata { device: self.fs.device, links, ..known }
     }
@@ -233,15 +221,7 @@ impl Node for P9Node {
     }
 
     fn statfs(&self) -> StatFs {
-        self.fid().statfs().unwrap_or(StatFs {
-            magic: crate::calls::MAGIC,
-            block_size: 4096,
-            blocks: 0,
-            free_blocks: 0,
-            nodes: 0,
-            free_nodes: 0,
-            read_only: false,
-        })
+        self.fid().statfs().unwrap_or(StatFs::without_storage(crate::calls::MAGIC))
     }
 
     /// The server knows, and says so when a file is opened for writing.

@@ -1,5 +1,7 @@
 //! What is known about a node, and about a file system as a whole.
 
+use crate::NodeId;
+
 /// The kind of a node: the S_IFMT bits of a mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
@@ -59,6 +61,9 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self { seconds: 0, nanoseconds: 0 };
+
     /// From nanoseconds since the epoch, as the platform's clock tells them.
     pub const fn from_ns(ns: u64) -> Self {
         Self { seconds: (ns / 1_000_000_000) as i64, nanoseconds: (ns % 1_000_000_000) as u32 }
@@ -99,6 +104,27 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// A node of root's with one name and no contents, dated to the epoch: where to start when
+    /// little more is known.
+    pub const fn new(id: NodeId, file_type: FileType, permissions: u32) -> Self {
+        Self {
+            device: id.device,
+            inode: id.inode,
+            file_type,
+            permissions,
+            links: 1,
+            uid: 0,
+            gid: 0,
+            device_number: 0,
+            size: 0,
+            blocks: 0,
+            block_size: 4096,
+            accessed: Timestamp::EPOCH,
+            modified: Timestamp::EPOCH,
+            changed: Timestamp::EPOCH,
+        }
+    }
+
     /// Type and permissions in one, as `st_mode` has them.
     pub const fn mode(&self) -> u32 {
         self.file_type.mode_bits() | self.permissions
@@ -146,6 +172,21 @@ pub struct StatFs {
     pub free_nodes: u64,
     /// Nothing can be changed.
     pub read_only: bool,
+}
+
+impl StatFs {
+    /// A file system that keeps nothing and counts nothing, as /proc is. It can be changed.
+    pub const fn without_storage(magic: u64) -> Self {
+        Self {
+            magic,
+            block_size: 4096,
+            blocks: 0,
+            free_blocks: 0,
+            nodes: 0,
+            free_nodes: 0,
+            read_only: false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The node: one file, directory, link or device of a file system.
 
-use crate::{FileType, FsError, Metadata, MetadataChange, Result, StatFs, Timestamp};
+use crate::{FileType, FsError, Metadata, MetadataChange, Result, StatFs};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -212,9 +212,4 @@ pub trait Node: Send + Sync {
             FsError::NotDirectory
         }
     }
-}
-
-impl Timestamp {
-    /// The Unix epoch.
-    pub const EPOCH: Self = Self { seconds: 0, nanoseconds: 0 };
 }

@@ -17,7 +17,6 @@ use alloc::vec::Vec;
 use core::any::Any;
 use unilith_fs_api::{
     DirEntry, FileType, FsError, Metadata, MetadataChange, Node, NodeId, NodeRef, Result, StatFs,
-    Timestamp,
 };
 use unilith_platform::Stream;
 
@@ -93,35 +92,8 @@ pub fn root() -> NodeRef {
     Arc::new(Dir { device: unilith_fs_api::anonymous_device() })
 }
 
-fn metadata(device: u64, inode: u64, file_type: FileType, permissions: u32) -> Metadata {
-    Metadata {
-        device,
-        inode,
-        file_type,
-        permissions,
-        links: 1,
-        uid: 0,
-        gid: 0,
-        device_number: 0,
-        size: 0,
-        blocks: 0,
-        block_size: 4096,
-        accessed: Timestamp::EPOCH,
-        modified: Timestamp::EPOCH,
-        changed: Timestamp::EPOCH,
-    }
-}
-
 fn statfs() -> StatFs {
-    StatFs {
-        magic: MAGIC,
-        block_size: 4096,
-        blocks: 0,
-        free_blocks: 0,
-        nodes: 0,
-        free_nodes: 0,
-        read_only: true,
-    }
+    StatFs { read_only: true, ..StatFs::without_storage(MAGIC) }
 }
 
 impl Node for Dir {
@@ -135,7 +107,7 @@ impl Node for Dir {
 
     fn metadata(&self) -> Metadata {
         // As large as on ext4: what lists it beside others looks the same.
-        let dir = metadata(self.device, ROOT, FileType::Directory, 0o755);
+        let dir = Metadata::new(self.id(), FileType::Directory, 0o755);
         Metadata { links: 2, size: 4096, blocks: 8, ..dir }
     }
 
@@ -195,7 +167,7 @@ impl Node for DeviceNode {
         Metadata {
             device_number: Metadata::device_number(major, minor),
             size: self.read_link().map_or(0, |target| target.len() as u64),
-            ..metadata(self.device, self.inode(), file_type, permissions)
+            ..Metadata::new(self.id(), file_type, permissions)
         }
     }
 

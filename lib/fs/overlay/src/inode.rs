@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use unilith_fs_api::{FileType, FsError, Metadata, NodeRef, Result, Timestamp};
+use unilith_fs_api::{FileType, FsError, Metadata, NodeId, NodeRef, Result, Timestamp};
 use unilith_ramfs::Directory as Names;
 
 /// Which inode.
@@ -174,21 +174,7 @@ impl Inode {
 
     /// What is known about a new node without looking at it.
     fn nothing(&self) -> Metadata {
-        Metadata {
-            device: 0,
-            inode: 0,
-            file_type: self.file_type,
-            permissions: 0,
-            links: 0,
-            uid: 0,
-            gid: 0,
-            device_number: 0,
-            size: 0,
-            blocks: 0,
-            block_size: 4096,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
-        }
+        let id = NodeId { device: 0, inode: 0 };
+        Metadata { links: 0, ..Metadata::new(id, self.file_type, 0) }
     }
 }

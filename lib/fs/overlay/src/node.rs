@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use unilith_fs_api::{
     DirEntry, FileType, FsError, MemorySource, Metadata, MetadataChange, Node, NodeId, NodeRef,
-    Result, StatFs, Timestamp,
+    Result, StatFs,
 };
 use unilith_sync::Lock;
 
@@ -86,22 +86,7 @@ impl Node for OverlayNode {
         match table.get(self.number) {
             Ok(inode) => inode.metadata(self.fs.device, self.number),
             // A handle keeps its inode, so this is not reached.
-            Err(_) => Metadata {
-                device: self.fs.device,
-                inode: self.number,
-                file_type: self.file_type,
-                permissions: 0,
-                links: 0,
-                uid: 0,
-                gid: 0,
-                device_number: 0,
-                size: 0,
-                blocks: 0,
-                block_size: 4096,
-                accessed: Timestamp::EPOCH,
-                modified: Timestamp::EPOCH,
-                changed: Timestamp::EPOCH,
-            },
+            Err(_) => Metadata { links: 0, ..Metadata::new(self.id(), self.file_type, 0) },
         }
     }
 

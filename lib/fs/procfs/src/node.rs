@@ -79,26 +79,19 @@ impl Node for ProcNode {
     fn metadata(&self) -> Metadata {
         let now = Timestamp::from_ns(unilith_platform::realtime_ns());
         let file_type = self.file_type();
+        let permissions = match file_type {
+            FileType::Directory => 0o555,
+            FileType::Symlink => 0o777,
+            _ if self.is_read_only() => 0o444,
+            _ => 0o644,
+        };
         Metadata {
-            device: self.tree.device,
-            inode: self.tree.inode(self.place),
-            file_type,
-            permissions: match file_type {
-                FileType::Directory => 0o555,
-                FileType::Symlink => 0o777,
-                _ if self.is_read_only() => 0o444,
-                _ => 0o644,
-            },
             links: if file_type == FileType::Directory { 2 } else { 1 },
-            uid: 0,
-            gid: 0,
-            device_number: 0,
-            size: 0,
-            blocks: 0,
             block_size: 1024,
             accessed: now,
             modified: now,
             changed: now,
+            ..Metadata::new(self.id(), file_type, permissions)
         }
     }
 
@@ -107,15 +100,7 @@ impl Node for ProcNode {
     }
 
     fn statfs(&self) -> StatFs {
-        StatFs {
-            magic: self.tree.magic,
-            block_size: 4096,
-            blocks: 0,
-            free_blocks: 0,
-            nodes: 0,
-            free_nodes: 0,
-            read_only: false,
-        }
+        StatFs::without_storage(self.tree.magic)
     }
 
     fn is_read_only(&self) -> bool {

@@ -1,8 +1,8 @@
 //! The console as a file.
 
-use crate::{Events, File};
+use crate::{Events, File, nameless};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use unilith_fs_api::{FileType, Metadata, Timestamp};
+use unilith_fs_api::{FileType, Metadata};
 use unilith_platform::{Stream, console_ready, monotonic_ns};
 use unilith_posix_abi::{Errno, Result};
 use unilith_posix_task::WaitQueue;
@@ -47,20 +47,8 @@ impl File for Console {
     /// Those of /dev/console, which need not exist.
     fn metadata(&self) -> Result<Metadata> {
         Ok(Metadata {
-            device: 0,
-            inode: 1,
-            file_type: FileType::CharDevice,
-            permissions: 0o620,
-            links: 1,
-            uid: 0,
-            gid: 0,
             device_number: Metadata::device_number(5, 1),
-            size: 0,
-            blocks: 0,
-            block_size: 4096,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
+            ..nameless(FileType::CharDevice, 0o620, 1)
         })
     }
 

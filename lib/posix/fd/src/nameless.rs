@@ -1,7 +1,7 @@
 //! Files that no file system knows.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use unilith_fs_api::{FileType, Metadata, Timestamp};
+use unilith_fs_api::{FileType, Metadata, NodeId};
 
 /// A number that tells a file without a name from others. 1 is the console, 2 every file that
 /// need not be told from others.
@@ -12,20 +12,5 @@ pub fn new_inode() -> u64 {
 
 /// What stat(2) tells about a file without a name: a pipe, a socket, an event (inode 2).
 pub fn nameless(file_type: FileType, permissions: u32, inode: u64) -> Metadata {
-    Metadata {
-        device: 0,
-        inode,
-        file_type,
-        permissions,
-        links: 1,
-        uid: 0,
-        gid: 0,
-        device_number: 0,
-        size: 0,
-        blocks: 0,
-        block_size: 4096,
-        accessed: Timestamp::EPOCH,
-        modified: Timestamp::EPOCH,
-        changed: Timestamp::EPOCH,
-    }
+    Metadata::new(NodeId { device: 0, inode }, file_type, permissions)
 }

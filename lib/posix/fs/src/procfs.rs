@@ -109,15 +109,7 @@ impl Node for OpenNode {
     }
 
     fn statfs(&self) -> StatFs {
-        StatFs {
-            magic: 0,
-            block_size: 4096,
-            blocks: 0,
-            free_blocks: 0,
-            nodes: 0,
-            free_nodes: 0,
-            read_only: false,
-        }
+        StatFs::without_storage(0)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
