@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use unilith_bus::{Bus, Interrupt, Message, MmioSlot, PciAddress};
 use unilith_mem_api::{PAGE_SIZE, PageAllocator};
-use unilith_platform::{Event, Platform, Region, Stream};
+use unilith_platform::Stream;
 use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
 use unilith_virtio::Transport;
 
@@ -206,58 +206,14 @@ fn found(device_type: u32, visit: &mut dyn FnMut(Box<dyn Transport>)) {
 
 unilith_virtio::bind!([found]);
 
-impl Platform for Machine {
-    const NAME: &'static str = "model";
-
+impl unilith_fakes::Machine for Machine {
     fn console_write(_: Stream, bytes: &[u8]) {
         eprint!("{}", String::from_utf8_lossy(bytes));
-    }
-
-    fn console_read(_: &mut [u8]) -> usize {
-        0
     }
 
     fn monotonic_ns() -> u64 {
         CLOCK.get()
     }
-
-    fn realtime_ns() -> u64 {
-        0
-    }
-
-    fn cycles() -> u64 {
-        0
-    }
-
-    fn entry_cycles() -> u64 {
-        0
-    }
-
-    fn command_line() -> &'static [u8] {
-        &[]
-    }
-
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
-
-    fn memory(_: usize) -> Option<Region> {
-        None
-    }
-
-    fn entropy(_: &mut [u8]) -> bool {
-        false
-    }
-
-    fn event(_: Event<'_>) {}
-
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
-
-    fn idle(_: u64) {}
-
-    fn exit(status: u8) -> ! {
-        panic!("the machine ends with status {status}")
-    }
 }
 
-unilith_platform::bind!(Machine);
+unilith_platform::bind!(unilith_fakes::Platform<Machine>);

@@ -3,48 +3,7 @@
 use unilith_fs_api::{FsError, NodeRef};
 use unilith_vfs::Vfs;
 
-struct Fake;
-
-impl unilith_platform::Platform for Fake {
-    const NAME: &'static str = "fake";
-    fn console_write(_: unilith_platform::Stream, _: &[u8]) {}
-    fn console_read(_: &mut [u8]) -> usize {
-        0
-    }
-    fn monotonic_ns() -> u64 {
-        0
-    }
-    fn realtime_ns() -> u64 {
-        0
-    }
-    fn cycles() -> u64 {
-        0
-    }
-    fn entry_cycles() -> u64 {
-        0
-    }
-    fn command_line() -> &'static [u8] {
-        b"unilith.a=1 -- x"
-    }
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
-    fn memory(_: usize) -> Option<unilith_platform::Region> {
-        None
-    }
-    fn entropy(_: &mut [u8]) -> bool {
-        false
-    }
-    fn event(_: unilith_platform::Event<'_>) {}
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
-
-    fn exit(status: u8) -> ! {
-        std::process::exit(status.into())
-    }
-}
-
-unilith_platform::bind!(Fake);
+unilith_platform::bind!(unilith_fakes::Platform);
 
 fn ram() -> NodeRef {
     unilith_ramfs::with_limit(0o755, 1 << 20)

@@ -1,34 +1,10 @@
 //! The allocator as an image binds it, on a platform that has nothing but memory.
 
-use unilith_platform::{Event, Platform, Region, Stream};
+use unilith_platform::Region;
 
 struct MemoryOnly;
 
-impl Platform for MemoryOnly {
-    const NAME: &'static str = "memory-only";
-    fn console_write(_: Stream, _: &[u8]) {}
-    fn console_read(_: &mut [u8]) -> usize {
-        0
-    }
-    fn monotonic_ns() -> u64 {
-        0
-    }
-    fn realtime_ns() -> u64 {
-        0
-    }
-    fn cycles() -> u64 {
-        0
-    }
-    fn entry_cycles() -> u64 {
-        0
-    }
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn command_line() -> &'static [u8] {
-        &[]
-    }
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
+impl unilith_fakes::Machine for MemoryOnly {
     fn memory(index: usize) -> Option<Region> {
         static REGIONS: std::sync::OnceLock<Region> = std::sync::OnceLock::new();
         let region = *REGIONS.get_or_init(|| {
@@ -37,18 +13,9 @@ impl Platform for MemoryOnly {
         });
         (index == 0).then_some(region)
     }
-    fn entropy(_: &mut [u8]) -> bool {
-        false
-    }
-    fn event(_: Event<'_>) {}
-    fn idle(_: u64) {}
-
-    fn exit(status: u8) -> ! {
-        std::process::exit(status.into())
-    }
 }
 
-unilith_platform::bind!(MemoryOnly);
+unilith_platform::bind!(unilith_fakes::Platform<MemoryOnly>);
 unilith_mem_api::bind!(unilith_frames::Frames);
 
 #[test]

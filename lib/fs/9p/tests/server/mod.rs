@@ -12,48 +12,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 use unilith_p9_api::{Channel, ChannelError};
 
-struct Platform;
+struct Mounts;
 
-impl unilith_platform::Platform for Platform {
-    const NAME: &'static str = "fake";
-    fn console_write(_: unilith_platform::Stream, _: &[u8]) {}
-    fn console_read(_: &mut [u8]) -> usize {
-        0
-    }
-    fn monotonic_ns() -> u64 {
-        0
-    }
-    fn realtime_ns() -> u64 {
-        0
-    }
-    fn cycles() -> u64 {
-        0
-    }
-    fn entry_cycles() -> u64 {
-        0
-    }
+impl unilith_fakes::Machine for Mounts {
     fn command_line() -> &'static [u8] {
         b"9p.mount=data:/a/b 9p.mount=none:/c"
     }
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
-    fn memory(_: usize) -> Option<unilith_platform::Region> {
-        None
-    }
-    fn entropy(_: &mut [u8]) -> bool {
-        false
-    }
-    fn event(_: unilith_platform::Event<'_>) {}
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
-
-    fn exit(status: u8) -> ! {
-        panic!("exit {status}")
-    }
 }
 
-unilith_platform::bind!(Platform);
+unilith_platform::bind!(unilith_fakes::Platform<Mounts>);
 
 /// A directory that is removed with what is in it.
 pub struct Scratch(pub PathBuf);

@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use unilith_net_api::{Device, NetError, Offload, Received, Socket};
-use unilith_platform::{Event, Platform, Region, Stream};
 use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
 use unilith_smoltcp::{Addresses, Net};
 
@@ -27,46 +26,17 @@ pub fn set_now(now: u64) {
 
 struct Fake;
 
-impl Platform for Fake {
-    const NAME: &'static str = "fake";
-    fn console_write(_: Stream, _: &[u8]) {}
-    fn console_read(_: &mut [u8]) -> usize {
-        0
-    }
+impl unilith_fakes::Machine for Fake {
     fn monotonic_ns() -> u64 {
         now()
-    }
-    fn realtime_ns() -> u64 {
-        0
-    }
-    fn cycles() -> u64 {
-        0
-    }
-    fn entry_cycles() -> u64 {
-        0
-    }
-    fn command_line() -> &'static [u8] {
-        b""
-    }
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
-    fn memory(_: usize) -> Option<Region> {
-        None
     }
     fn entropy(buf: &mut [u8]) -> bool {
         buf.fill(7);
         true
     }
-    fn event(_: Event<'_>) {}
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
-    fn exit(status: u8) -> ! {
-        panic!("exit {status}")
-    }
 }
 
-unilith_platform::bind!(Fake);
+unilith_platform::bind!(unilith_fakes::Platform<Fake>);
 
 /// The host's memory, of which there is enough.
 struct Pages;

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Mutex;
-use unilith_platform::{Event, Platform, Region, Stream};
+use unilith_platform::Stream;
 use unilith_posix_api::{
     Access, Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace,
 };
@@ -25,8 +25,7 @@ pub static COMMAND_LINE: Mutex<&'static [u8]> = Mutex::new(b"");
 
 struct Fake;
 
-impl Platform for Fake {
-    const NAME: &'static str = "fake";
+impl unilith_fakes::Machine for Fake {
     fn console_write(_: Stream, bytes: &[u8]) {
         OUTPUT.lock().expect("not poisoned").extend(bytes);
     }
@@ -42,36 +41,15 @@ impl Platform for Fake {
     fn realtime_ns() -> u64 {
         1_700_000_000_123_456_789
     }
-    fn cycles() -> u64 {
-        0
-    }
-    fn entry_cycles() -> u64 {
-        0
-    }
     fn command_line() -> &'static [u8] {
         *COMMAND_LINE.lock().expect("not poisoned")
     }
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
-    fn memory(_: usize) -> Option<Region> {
-        None
-    }
-    fn entropy(_: &mut [u8]) -> bool {
-        false
-    }
-    fn event(_: Event<'_>) {}
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
     fn idle(until: u64) {
         scheduler::idle(until);
     }
-
-    fn exit(status: u8) -> ! {
-        panic!("exit {status}")
-    }
 }
 
-unilith_platform::bind!(Fake);
+unilith_platform::bind!(unilith_fakes::Platform<Fake>);
 unilith_sched_api::bind!(
     scheduler::Baton,
     [unilith_posix_fd::POLLER, unilith_posix_process::POLLER]

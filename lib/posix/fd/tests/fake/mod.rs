@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use unilith_platform::{Event, Platform, Region, Stream};
+use unilith_fakes::Machine;
+use unilith_platform::Stream;
 use unilith_posix_abi::{Errno, SyscallArgs};
 use unilith_posix_api::{Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace};
 use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
@@ -183,8 +184,7 @@ impl Scheduler for Fake {
     }
 }
 
-impl Platform for Fake {
-    const NAME: &'static str = "fake";
+impl Machine for Fake {
     fn console_write(_: Stream, bytes: &[u8]) {
         lock(&OUTPUT).extend(bytes);
     }
@@ -206,33 +206,9 @@ impl Platform for Fake {
     fn realtime_ns() -> u64 {
         1_700_000_000_000_000_000 + Self::monotonic_ns()
     }
-    fn cycles() -> u64 {
-        0
-    }
-    fn entry_cycles() -> u64 {
-        0
-    }
-    fn command_line() -> &'static [u8] {
-        b""
-    }
-    fn initrd() -> &'static [u8] {
-        &[]
-    }
-    fn memory(_: usize) -> Option<Region> {
-        None
-    }
-    fn entropy(_: &mut [u8]) -> bool {
-        false
-    }
-    fn event(_: Event<'_>) {}
-    fn backtrace(_: &mut dyn FnMut(usize)) {}
-    fn idle(_: u64) {}
-    fn exit(status: u8) -> ! {
-        panic!("exit {status}")
-    }
 }
 
-unilith_platform::bind!(Fake);
+unilith_platform::bind!(unilith_fakes::Platform<Fake>);
 
 impl UserSpace for Fake {
     fn range() -> Range<usize> {
