@@ -1,42 +1,19 @@
 //! Every virtio device of QEMU, on every machine: found, driven, and heard when it interrupts.
 
-use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use unilith_harness::{json, tempdir};
-use unilith_vmm::qemu::{Accel, Machine};
-use unilith_vmm::{Input, Launch, Monitor};
+use unilith_system_tests::{MODERN, launch};
+use unilith_vmm::qemu::Machine;
 
 const SECTORS: usize = 600;
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("a buffer")).into_owned()
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("a buffer").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A device that has nothing more for a while: who waits for it halts, and is woken only by its
 /// interrupt.
 const SLOW_RANDOM: &str = "-device virtio-rng-BUS,max-bytes=1000,period=20";
-const MODERN: &str = "-global virtio-mmio.force-legacy=false";
 
 /// What the guest says on a machine with these devices, written as for PCI: to standard output,
 /// and to standard error.
@@ -54,25 +31,8 @@ fn run_configured(
     options: &[String],
 ) -> (String, String) {
     let words = ["build", "tests/guests/virtio", "--json"].iter().chain(build);
-    let image = json(words)["image"].clone();
-    // A microvm has its devices in memory.
-    let bus = if machine == Machine::Microvm { "device" } else { "pci" };
-    let words = options.iter().flat_map(|option| option.split(' '));
-    let launch = Launch {
-        monitor: Monitor::Qemu { machine, accel: Accel::Tcg },
-        image: image.as_str().expect("a path").into(),
-        memory_kib,
-        initrd: None,
-        command_line: "unilith.framed".to_owned(),
-        timeout: Some(Duration::from_secs(60)),
-        devices: Default::default(),
-        extra: words.map(|word| OsString::from(word.replace("BUS", bus))).collect(),
-    };
-    let (out, err) = (Buffer::default(), Buffer::default());
-    let input = Input::Bytes(vec![]);
-    let outcome = unilith_vmm::run(&launch, input, Box::new(out.clone()), Box::new(err.clone()))
-        .expect("QEMU starts");
-    let (out, err) = (out.text(), err.text());
+    let launch = launch(machine, &json(words), memory_kib, "unilith.framed", &options.join(" "));
+    let (outcome, out, err) = unilith_system_tests::run(&launch);
     let errors = outcome.monitor_error;
     assert_eq!(outcome.status, Some(0), "{machine} {options:?}\n{out}\n{err}\n{errors}");
     eprintln!("{machine}: {err}");
@@ -181,25 +141,16 @@ fn legacy_devices_are_refused_with_the_remedy() {
 /// A service right on the device: thousands of datagrams come back as they were.
 #[test]
 fn udp_is_served_without_a_stack() {
-    let image = json(["build", "apps/udp-echo", "--json"])["image"].clone();
+    let built = json(["build", "apps/udp-echo", "--json"]);
     for machine in Machine::ALL {
         // A port that was free a moment ago.
         let free =
             UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-        let bus = if machine == Machine::Microvm { "device" } else { "pci" };
         let devices = format!(
-            "{MODERN} -netdev user,id=n,hostfwd=udp:{free}-:7 -device virtio-net-{bus},netdev=n"
+            "{MODERN} -netdev user,id=n,hostfwd=udp:{free}-:7 -device virtio-net-BUS,netdev=n"
         );
-        let launch = Launch {
-            monitor: Monitor::Qemu { machine, accel: Accel::Tcg },
-            image: image.as_str().expect("a path").into(),
-            memory_kib: 2048,
-            initrd: None,
-            command_line: String::new(),
-            timeout: None,
-            devices: Default::default(),
-            extra: devices.split(' ').map(OsString::from).collect(),
-        };
+        let mut launch = launch(machine, &built, 2048, "", &devices);
+        launch.timeout = None;
         let line = launch.command();
         let mut qemu = Command::new(line.program)
             .args(line.args)

@@ -1,59 +1,23 @@
 //! A directory of the host in a guest, through QEMU's own 9P server.
 
-use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use unilith_harness::{json, tempdir};
-use unilith_vmm::qemu::{Accel, Machine};
-use unilith_vmm::{Input, Launch, Monitor};
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("a buffer")).into_owned()
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("a buffer").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use unilith_system_tests::{MODERN, launch};
+use unilith_vmm::qemu::Machine;
 
 /// Exit status, standard output and standard error of the guest that has `directory` as the
 /// volume `data`, which it mounts as `word` says.
 fn run(machine: Machine, directory: &Path, word: &str) -> (Option<i32>, String, String) {
-    let image = json(["build", "tests/guests/volume", "--json"])["image"].clone();
-    let bus = if machine == Machine::Microvm { "device" } else { "pci" };
-    let options = format!(
-        "-global virtio-mmio.force-legacy=false \
-         -fsdev local,id=f,path={},security_model=none -device virtio-9p-{bus},fsdev=f,mount_tag=data",
+    let built = json(["build", "tests/guests/volume", "--json"]);
+    let devices = format!(
+        "{MODERN} -fsdev local,id=f,path={},security_model=none \
+         -device virtio-9p-BUS,fsdev=f,mount_tag=data",
         directory.display()
     );
-    let launch = Launch {
-        monitor: Monitor::Qemu { machine, accel: Accel::Tcg },
-        image: image.as_str().expect("a path").into(),
-        memory_kib: 16 * 1024,
-        initrd: None,
-        command_line: format!("unilith.framed 9p.mount={word}"),
-        timeout: Some(Duration::from_secs(60)),
-        devices: Default::default(),
-        extra: options.split_whitespace().map(OsString::from).collect(),
-    };
-    let (out, err) = (Buffer::default(), Buffer::default());
-    let input = Input::Bytes(vec![]);
-    let outcome = unilith_vmm::run(&launch, input, Box::new(out.clone()), Box::new(err.clone()))
-        .expect("QEMU starts");
-    (outcome.status.map(i32::from), out.text(), err.text())
+    let command_line = format!("unilith.framed 9p.mount={word}");
+    let launch = launch(machine, &built, 16 * 1024, &command_line, &devices);
+    let (outcome, out, err) = unilith_system_tests::run(&launch);
+    (outcome.status.map(i32::from), out, err)
 }
 
 #[test]
