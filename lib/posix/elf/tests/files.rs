@@ -1,9 +1,10 @@
 //! Calls that take paths, and what /proc shows, with a fake machine under them. One test that goes
 //! through them in order, as they share the process's state.
 
+use fake::{PAD, bytes, path};
 use unilith_posix_abi::raw::general as nr;
 use unilith_posix_abi::{Errno, SyscallArgs};
-use unilith_posix_api::{Prot, copy_in, copy_out};
+use unilith_posix_api::{Prot, copy_out};
 
 mod fake;
 
@@ -13,9 +14,6 @@ static SYSCALLS: unilith_syscall::Table = unilith_syscall::Table::new(&[
     unilith_posix_process::SYSCALLS,
 ]);
 
-/// Pages of the application, for what calls read and write.
-const PAD: usize = 0x2000_0000;
-
 fn call<const N: usize>(number: u32, args: [usize; N]) -> Result<usize, Errno> {
     let mut all = [0; 6];
     all[..N].copy_from_slice(&args);
@@ -23,19 +21,6 @@ fn call<const N: usize>(number: u32, args: [usize; N]) -> Result<usize, Errno> {
         error @ -4095..=-1 => Err(Errno::from_number(-error as u16)),
         result => Ok(result as usize),
     }
-}
-
-/// Puts a string into the application's memory.
-fn path(text: &str) -> usize {
-    let at = PAD + 0x800;
-    copy_out(&[text.as_bytes(), b"\0"].concat(), at).expect("mapped");
-    at
-}
-
-fn bytes(at: usize, len: usize) -> Vec<u8> {
-    let mut into = vec![0; len];
-    copy_in(at, &mut into).expect("mapped");
-    into
 }
 
 fn open(name: &str, flags: u32) -> Result<usize, Errno> {

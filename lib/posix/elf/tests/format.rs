@@ -1,5 +1,6 @@
 //! ELF files as they should be, and as nobody should make them.
 
+use fake::image::{Header, page};
 use proptest::prelude::*;
 use unilith_elf::{Auxiliary, Elf, Error, Kind, Program, build_stack};
 
@@ -9,26 +10,7 @@ const R: u32 = 4;
 const W: u32 = 2;
 const X: u32 = 1;
 
-#[derive(Clone)]
-struct Header {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    in_file: u64,
-    size: u64,
-    align: u64,
-}
-
-const CODE: Header = Header {
-    kind: 1,
-    flags: R | X,
-    offset: 0,
-    address: 0x10000,
-    in_file: 0x1000,
-    size: 0x1000,
-    align: 0x1000,
-};
+const CODE: Header = Header { address: 0x10000, ..fake::image::CODE };
 const DATA: Header = Header {
     kind: 1,
     flags: R | W,
@@ -40,27 +22,7 @@ const DATA: Header = Header {
 };
 
 fn file(kind: u16, machine: u16, entry: u64, headers: &[Header]) -> Vec<u8> {
-    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
-    out.resize(16, 0);
-    out.extend(kind.to_le_bytes());
-    out.extend(machine.to_le_bytes());
-    out.extend(1u32.to_le_bytes());
-    for word in [entry, 64, 0] {
-        out.extend(word.to_le_bytes());
-    }
-    out.extend(0u32.to_le_bytes());
-    for half in [64u16, 56, headers.len() as u16, 0, 0, 0] {
-        out.extend(half.to_le_bytes());
-    }
-    for header in headers {
-        out.extend(header.kind.to_le_bytes());
-        out.extend(header.flags.to_le_bytes());
-        let Header { offset, address, in_file, size, align, .. } = *header;
-        for word in [offset, address, address, in_file, size, align] {
-            out.extend(word.to_le_bytes());
-        }
-    }
-    out.resize(0x1000, 0);
+    let mut out = page(kind, machine, entry, headers, 0);
     out.extend(b"/lib/ld.so\0data");
     out.resize(0x1040, 7);
     out

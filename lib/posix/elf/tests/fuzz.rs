@@ -1,6 +1,7 @@
 //! System calls with arguments that nobody would give: an answer, never a panic. A test of its
 //! own, as it leaves the process's state in disorder.
 
+use fake::PAD;
 use proptest::prelude::*;
 use unilith_posix_abi::SyscallArgs;
 use unilith_posix_abi::raw::general as nr;
@@ -16,8 +17,6 @@ static SYSCALLS: unilith_syscall::Table = unilith_syscall::Table::new(&[
     unilith_posix_time::SYSCALLS,
 ]);
 
-/// A page with a path in it, one that can only be read, and one that is not mapped.
-const PAD: usize = 0x2000_0000;
 const READ_ONLY: usize = PAD + 0x1000;
 const HOLE: usize = PAD + 0x2000;
 const CWD: usize = nr::AT_FDCWD as usize;

@@ -1,6 +1,7 @@
 //! Starting programs, from the command line to the first instruction, and what is said when that
 //! is impossible. One test: the tree and the address space are the process's.
 
+use fake::image::{CODE, Header, X86_64, page};
 use std::ops::Range;
 use std::panic::catch_unwind;
 use unilith_posix_api::Prot;
@@ -9,28 +10,16 @@ mod fake;
 
 /// A program with code, data and 4 KiB of zeros, at `address`.
 fn program(kind: u16, address: u64, flags: u32) -> Vec<u8> {
-    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
-    out.resize(16, 0);
-    out.extend(kind.to_le_bytes());
-    out.extend(62u16.to_le_bytes());
-    out.extend(1u32.to_le_bytes());
-    for word in [address + 0x80, 64, 0] {
-        out.extend(word.to_le_bytes());
-    }
-    out.extend(0u32.to_le_bytes());
-    for half in [64u16, 56, 2, 0, 0, 0] {
-        out.extend(half.to_le_bytes());
-    }
-    for (flags, offset, at, in_file, size) in
-        [(flags, 0u64, address, 0x1000u64, 0x1000u64), (6, 0x1000, address + 0x1000, 8, 0x1008)]
-    {
-        out.extend(1u32.to_le_bytes());
-        out.extend(flags.to_le_bytes());
-        for word in [offset, at, at, in_file, size, 0x1000] {
-            out.extend(word.to_le_bytes());
-        }
-    }
-    out.resize(0x1000, 0x90);
+    let code = Header { flags, address, ..CODE };
+    let data = Header {
+        flags: 6,
+        offset: 0x1000,
+        address: address + 0x1000,
+        in_file: 8,
+        size: 0x1008,
+        ..CODE
+    };
+    let mut out = page(kind, X86_64, address + 0x80, &[code, data], 0x90);
     out.extend(b"initial!");
     out
 }
@@ -49,12 +38,6 @@ fn run(line: &'static str) -> Result<(usize, usize), (u8, String)> {
         }
         Err(_) => Ok(fake::STARTED.take().expect("started")),
     }
-}
-
-fn put(path: &str, contents: &[u8]) {
-    let vfs = unilith_vfs::vfs();
-    let file = vfs.create(&vfs.root().expect("mounted"), path.as_bytes(), 0o755).expect("made");
-    assert_eq!(file.write_at(0, contents), Ok(contents.len()));
 }
 
 /// What may be done with each page of a range.
@@ -84,18 +67,18 @@ fn programs_start_or_say_why_not() {
     fails("unilith.program=/x", 127, "/x: no such file");
     unilith_vfs::mount(b"/", unilith_ramfs::root(0o755));
     fails("unilith.program=/x", 127, "/x: no such file");
-    put("/fixed", &program(2, 0x40_0000, 5));
-    put("/pie", &program(3, 0, 5));
-    put("/wx", &program(2, 0x40_0000, 7));
-    put("/high", &program(2, 0x7000_0000_0000, 5));
-    put("/low", &program(2, 0x1000, 5));
-    put("/cut", &program(2, 0x40_0000, 5)[..0x1004]);
-    put("/script", b"#! /bin/sh -e\necho");
+    fake::put("/fixed", 0o755, &program(2, 0x40_0000, 5));
+    fake::put("/pie", 0o755, &program(3, 0, 5));
+    fake::put("/wx", 0o755, &program(2, 0x40_0000, 7));
+    fake::put("/high", 0o755, &program(2, 0x7000_0000_0000, 5));
+    fake::put("/low", 0o755, &program(2, 0x1000, 5));
+    fake::put("/cut", 0o755, &program(2, 0x40_0000, 5)[..0x1004]);
+    fake::put("/script", 0o755, b"#! /bin/sh -e\necho");
     fails("unilith.program=/fixed/x", 127, "not a directory");
     fails("unilith.program=/", 126, "/: not a regular file");
     fails("unilith.program=/wx", 126, "/wx: a segment is writable and executable");
     fails("unilith.program=/script", 126, "its interpreter /bin/sh cannot be loaded");
-    put("/loop", b"#!/loop\n");
+    fake::put("/loop", 0o755, b"#!/loop\n");
     fails("unilith.program=/loop", 126, "is a script itself");
     fails("unilith.program=/cut", 126, "cut off");
     fails("unilith.program=/high", 126, "addresses");
@@ -133,7 +116,7 @@ fn programs_start_or_say_why_not() {
     assert_eq!(unilith_space::heap(usize::MAX), 0x40_3001);
     forget();
 
-    put("/ok", b"#! /fixed  -x y \n");
+    fake::put("/ok", 0o755, b"#! /fixed  -x y \n");
     let (entry, stack) = run("unilith.program=/ok -- z").expect("started");
     assert_eq!(entry, 0x40_0080);
     let mut top = vec![0; fake::USER.end - stack];

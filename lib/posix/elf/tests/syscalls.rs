@@ -1,9 +1,10 @@
 //! System calls with a fake machine under them: bad pointers, and rules that busybox does not
 //! touch. One test that goes through the families in order, as they share the process's state.
 
+use fake::{PAD, bytes, path};
 use unilith_posix_abi::raw::general as nr;
 use unilith_posix_abi::{Errno, SyscallArgs};
-use unilith_posix_api::{Prot, copy_in, copy_out};
+use unilith_posix_api::{Prot, copy_out};
 
 mod fake;
 
@@ -15,8 +16,6 @@ static SYSCALLS: unilith_syscall::Table = unilith_syscall::Table::new(&[
     unilith_posix_time::SYSCALLS,
 ]);
 
-/// A page of the application, for what calls read and write.
-const PAD: usize = 0x2000_0000;
 /// A page that can only be read, right after it.
 const READ_ONLY: usize = PAD + 0x1000;
 /// What is above is kept for the stack.
@@ -41,19 +40,6 @@ fn call<const N: usize>(number: u32, args: [usize; N]) -> Result<usize, Errno> {
         error @ -4095..=-1 => Err(Errno::from_number(-error as u16)),
         result => Ok(result as usize),
     }
-}
-
-/// Puts a string into the application's memory.
-fn path(text: &str) -> usize {
-    let at = PAD + 0x800;
-    copy_out(&[text.as_bytes(), b"\0"].concat(), at).expect("mapped");
-    at
-}
-
-fn bytes(at: usize, len: usize) -> Vec<u8> {
-    let mut into = vec![0; len];
-    copy_in(at, &mut into).expect("mapped");
-    into
 }
 
 fn set_up() {

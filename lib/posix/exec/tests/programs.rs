@@ -3,6 +3,8 @@
 #[path = "../../elf/tests/fake/mod.rs"]
 mod fake;
 
+use fake::image::{CODE, Header, X86_64, page};
+use fake::{PAD, put};
 use std::sync::Mutex;
 use unilith_posix_abi::raw::general as nr;
 use unilith_posix_abi::{Errno, Fd, SyscallArgs};
@@ -21,35 +23,9 @@ fn logged() -> Vec<String> {
     std::mem::take(&mut LOG.lock().expect("not poisoned"))
 }
 
-/// A page of the first process for arguments.
-const PAD: usize = 0x2000_0000;
-
 /// A program of one page of code, at `address`.
 fn program(kind: u16, address: u64) -> Vec<u8> {
-    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
-    out.resize(16, 0);
-    out.extend(kind.to_le_bytes());
-    out.extend(62u16.to_le_bytes());
-    out.extend(1u32.to_le_bytes());
-    for word in [address + 0x80, 64, 0] {
-        out.extend(word.to_le_bytes());
-    }
-    out.extend(0u32.to_le_bytes());
-    for half in [64u16, 56, 1, 0, 0, 0] {
-        out.extend(half.to_le_bytes());
-    }
-    out.extend([1u32, 5].map(u32::to_le_bytes).concat());
-    for word in [0u64, address, address, 0x1000, 0x1000, 0x1000] {
-        out.extend(word.to_le_bytes());
-    }
-    out.resize(0x1000, 0x90);
-    out
-}
-
-fn put(path: &str, mode: u32, contents: &[u8]) {
-    let vfs = unilith_vfs::vfs();
-    let file = vfs.create(&vfs.root().expect("mounted"), path.as_bytes(), mode).expect("made");
-    assert_eq!(file.write_at(0, contents), Ok(contents.len()));
+    page(kind, X86_64, address + 0x80, &[Header { address, ..CODE }], 0x90)
 }
 
 /// execve(2) with these arguments; the environment is `A=1`.

@@ -7,18 +7,23 @@
 #[path = "../../../task/tests/fake/mod.rs"]
 pub mod scheduler;
 
+pub mod image;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Mutex;
 use unilith_platform::Stream;
 use unilith_posix_api::{
-    Access, Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace,
+    Access, Fault, Handlers, MapError, Prot, Registers, ThreadState, UserSpace, copy_in, copy_out,
 };
 
 pub const PAGE: usize = 4096;
 /// Small, so that its ends are near.
 pub const USER: Range<usize> = 0x1_0000..0x4000_0000;
+
+/// A page of the application that tests map, for what calls read and write.
+pub const PAD: usize = 0x2000_0000;
 
 pub static OUTPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 pub static COMMAND_LINE: Mutex<&'static [u8]> = Mutex::new(b"");
@@ -264,4 +269,25 @@ impl UserSpace for User {
     }
     fn switch_thread(_: &mut ThreadState, _: &mut ThreadState) {}
     fn drop_thread(_: ThreadState) {}
+}
+
+/// Puts a string into the second half of the [`PAD`].
+pub fn path(text: &str) -> usize {
+    let at = PAD + 0x800;
+    copy_out(&[text.as_bytes(), b"\0"].concat(), at).expect("mapped");
+    at
+}
+
+/// What is in the application's memory.
+pub fn bytes(at: usize, len: usize) -> Vec<u8> {
+    let mut into = vec![0; len];
+    copy_in(at, &mut into).expect("mapped");
+    into
+}
+
+/// Makes a file of the tree.
+pub fn put(path: &str, mode: u32, contents: &[u8]) {
+    let vfs = unilith_vfs::vfs();
+    let file = vfs.create(&vfs.root().expect("mounted"), path.as_bytes(), mode).expect("made");
+    assert_eq!(file.write_at(0, contents), Ok(contents.len()));
 }
