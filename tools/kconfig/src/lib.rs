@@ -11,12 +11,14 @@ mod config;
 mod error;
 mod explain;
 mod expr;
+mod glob;
 mod lexer;
 mod model;
 mod parser;
 mod solve;
 #[cfg(test)]
 mod tests;
+mod words;
 mod write;
 
 pub use config::{AssignError, Config, nearest};

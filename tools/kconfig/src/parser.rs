@@ -1,16 +1,16 @@
 //! From files to a model.
 
 use crate::error::Error;
-use crate::expr::{Comparison, Expr};
+use crate::expr::Expr;
+use crate::glob::glob;
 use crate::lexer::{Token, TokenKind, expand, tokens};
 use crate::model::{Choice, Item, Kind, Location, Property, Symbol};
+use crate::words::{Line, Words};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Files that source files that source files.
 const DEPTH_MAX: usize = 64;
-/// Parentheses in parentheses, and `!` before `!`.
-const NESTING_MAX: usize = 100;
 /// Lines of all files together: a file that sources itself under two names ends here.
 const LINES_MAX: usize = 2_000_000;
 
@@ -88,12 +88,6 @@ struct Definition {
     ranges: Vec<Property<(Expr, Expr)>>,
 }
 
-#[derive(Clone, Default)]
-struct Line {
-    location: Location,
-    text: String,
-}
-
 struct Parser<'a> {
     base: PathBuf,
     env: &'a BTreeMap<String, String>,
@@ -106,12 +100,7 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn error<T>(&self, column: usize, message: impl Into<String>) -> Result<T, Error> {
-        Err(Error {
-            location: Some(self.line.location.clone()),
-            column,
-            text: self.line.text.clone(),
-            message: message.into(),
-        })
+        self.line.error(column, message)
     }
 
     fn file(&mut self, path: &Path, depth: usize) -> Result<(), Error> {
@@ -217,7 +206,7 @@ impl Parser<'_> {
         path: &Path,
         depth: usize,
     ) -> Result<(), Error> {
-        let mut words = Words { list: rest, at: 0, parser: self };
+        let mut words = Words::new(&self.line, rest);
         match keyword {
             "mainmenu" => {
                 let title = words.text()?;
@@ -405,7 +394,7 @@ impl Parser<'_> {
 
     fn property(&mut self, keyword: &str, column: usize, rest: &[Token]) -> Result<(), Error> {
         let location = self.line.location.clone();
-        let mut words = Words { list: rest, at: 0, parser: self };
+        let mut words = Words::new(&self.line, rest);
         let kind = match keyword {
             "bool" | "boolean" | "def_bool" => Some(Kind::Bool),
             "tristate" | "def_tristate" => Some(Kind::Tristate),
@@ -542,197 +531,4 @@ impl Parser<'_> {
         }
         Ok(())
     }
-}
-
-/// The words of a statement after its keyword.
-struct Words<'a, 'p> {
-    list: &'a [Token],
-    at: usize,
-    parser: &'a Parser<'p>,
-}
-
-impl Words<'_, '_> {
-    fn error<T>(&self, expected: &str) -> Result<T, Error> {
-        let column =
-            self.list.get(self.at).map_or(self.parser.line.text.chars().count() + 1, |t| t.column);
-        self.parser.error(column, format!("expected {expected}"))
-    }
-
-    fn next(&mut self) -> Option<&TokenKind> {
-        let token = self.list.get(self.at)?;
-        self.at += 1;
-        Some(&token.kind)
-    }
-
-    fn operator(&mut self, operator: &str) -> bool {
-        let found = matches!(self.list.get(self.at), Some(Token { kind: TokenKind::Operator(o), .. }) if *o == operator);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn end(&self) -> Result<(), Error> {
-        if self.at < self.list.len() { self.error("the end of the line") } else { Ok(()) }
-    }
-
-    fn text(&mut self) -> Result<String, Error> {
-        match self.next() {
-            Some(TokenKind::Text(text) | TokenKind::Word(text)) => Ok(text.clone()),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error("a text in quotation marks")
-            }
-        }
-    }
-
-    fn word(&mut self, what: &str) -> Result<String, Error> {
-        match self.next() {
-            Some(TokenKind::Word(word)) => Ok(word.clone()),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error(what)
-            }
-        }
-    }
-
-    fn keyword(&mut self, keyword: &str) -> Result<(), Error> {
-        match self.next() {
-            Some(TokenKind::Word(word)) if word == keyword => Ok(()),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error(&format!("`{keyword}`"))
-            }
-        }
-    }
-
-    /// `if EXPRESSION`, or nothing.
-    fn condition(&mut self) -> Result<Expr, Error> {
-        if self.at == self.list.len() {
-            return Ok(Expr::Const(true));
-        }
-        self.keyword("if")?;
-        self.expression()
-    }
-
-    fn value(&mut self) -> Result<Expr, Error> {
-        match self.next() {
-            Some(TokenKind::Word(word)) => Ok(match word.as_str() {
-                "y" | "m" => Expr::Const(true),
-                "n" => Expr::Const(false),
-                _ => Expr::Name(word.clone()),
-            }),
-            Some(TokenKind::Text(text)) => Ok(Expr::Text(text.clone())),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error("a symbol or a value")
-            }
-        }
-    }
-
-    fn expression(&mut self) -> Result<Expr, Error> {
-        self.either(0)
-    }
-
-    fn either(&mut self, depth: usize) -> Result<Expr, Error> {
-        if depth > NESTING_MAX {
-            return self.error("an expression that is not nested so deeply");
-        }
-        let mut left = self.both(depth)?;
-        while self.operator("||") {
-            left = Expr::Or(Box::new(left), Box::new(self.both(depth)?));
-        }
-        Ok(left)
-    }
-
-    fn both(&mut self, depth: usize) -> Result<Expr, Error> {
-        let mut left = self.unary(depth)?;
-        while self.operator("&&") {
-            left = Expr::And(Box::new(left), Box::new(self.unary(depth)?));
-        }
-        Ok(left)
-    }
-
-    fn unary(&mut self, depth: usize) -> Result<Expr, Error> {
-        if self.operator("!") {
-            if depth > NESTING_MAX {
-                return self.error("an expression that is not nested so deeply");
-            }
-            return Ok(Expr::Not(Box::new(self.unary(depth + 1)?)));
-        }
-        if self.operator("(") {
-            let inner = self.either(depth + 1)?;
-            return if self.operator(")") { Ok(inner) } else { self.error("`)`") };
-        }
-        let left = self.value()?;
-        let comparisons = [
-            ("=", Comparison::Equal),
-            ("!=", Comparison::Unequal),
-            ("<=", Comparison::LessEqual),
-            (">=", Comparison::GreaterEqual),
-            ("<", Comparison::Less),
-            (">", Comparison::Greater),
-        ];
-        for (operator, comparison) in comparisons {
-            if self.operator(operator) {
-                return Ok(Expr::Compare(Box::new(left), comparison, Box::new(self.value()?)));
-            }
-        }
-        Ok(left)
-    }
-}
-
-/// The files below `base` that match `pattern` (`*`, `?` within a name), sorted.
-fn glob(base: &Path, pattern: &str) -> Vec<PathBuf> {
-    let mut found = vec![base.to_owned()];
-    for part in pattern.split('/').filter(|part| !part.is_empty()) {
-        let wild = part.contains(['*', '?']);
-        found = found
-            .iter()
-            .flat_map(|directory| {
-                if !wild {
-                    return vec![directory.join(part)];
-                }
-                let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-                let mut names: Vec<PathBuf> = entries
-                    .filter(|entry| matches(part, &entry.file_name().to_string_lossy()))
-                    .map(|entry| entry.path())
-                    .collect();
-                names.sort();
-                names
-            })
-            .collect();
-    }
-    found.retain(|path| path.is_file());
-    found
-}
-
-/// Whether `name` matches `pattern`; a leading dot must be named.
-fn matches(pattern: &str, name: &str) -> bool {
-    if name.starts_with('.') && !pattern.starts_with('.') {
-        return false;
-    }
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
 }
