@@ -4,21 +4,22 @@ use crate::conn::Owner;
 use crate::links::NEVER;
 use crate::slab::Id;
 use crate::state::State;
-use smoltcp::socket::tcp;
+use unilith_tcp::State as Tcp;
 
 /// How long a connection that no application has may linger, in nanoseconds. Linux:
 /// tcp_fin_timeout.
 const ORPHAN: u64 = 60_000_000_000;
 
 impl State {
-    /// smoltcp is through with a connection.
+    /// Nothing more is to be done for a connection, but for what is not read.
     pub fn finish(&mut self, id: Id) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.over = true;
-        if conn.state == tcp::State::TimeWait
-            && let Some(sent) = conn.sent
+        if conn.state == Tcp::TimeWait
+            && let Some(tcb) = &conn.tcb
         {
-            self.time_wait.insert(self.now, conn.flow, sent.next, sent.ack);
+            let (next, expected) = tcb.numbers();
+            self.time_wait.insert(self.now, conn.flow, next, expected);
         }
         self.detach(id);
         match self.conns.get(id).map(|conn| conn.owner) {
@@ -41,22 +42,17 @@ impl State {
     pub fn strip(&mut self, id: Id) {
         if let Some(conn) = self.conns.get_mut(id)
             && conn.over
-            && conn.tcp.as_ref().is_some_and(|tcp| !tcp.socket().can_recv())
-            && let Some(tcp) = conn.tcp.take()
+            && conn.tcb.as_ref().is_some_and(|tcb| tcb.unread() == 0)
         {
             conn.unread = 0;
-            self.give_tcp(tcp);
+            conn.tcb = None;
         }
     }
 
     /// Removes a connection without a word to anybody.
     pub fn forget(&mut self, id: Id) {
         self.detach(id);
-        if let Some(conn) = self.conns.remove(id)
-            && let Some(tcp) = conn.tcp
-        {
-            self.give_tcp(tcp);
-        }
+        self.conns.remove(id);
     }
 
     /// Whoever had a connection does not want it any more: what was sent still gets there, but
@@ -68,14 +64,13 @@ impl State {
             return self.forget(id);
         }
         conn.expires = conn.expires.min(self.now.saturating_add(ORPHAN));
-        if let Some(tcp) = &mut conn.tcp {
-            let socket = tcp.socket_mut();
-            if conn.abort_on_close || socket.can_recv() {
-                socket.abort();
+        if let Some(tcb) = &mut conn.tcb {
+            if conn.abort_on_close || tcb.unread() > 0 {
+                tcb.abort();
             } else {
-                socket.close();
+                tcb.close();
             }
-            conn.state = socket.state();
+            conn.state = tcb.state();
         }
         self.touch(id);
     }

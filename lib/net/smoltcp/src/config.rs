@@ -104,6 +104,23 @@ impl Addresses {
         }
     }
 
+    /// The host that packets to `to` are handed to.
+    pub fn next_hop(&self, to: IpAddress) -> Option<IpAddress> {
+        match to {
+            IpAddress::Ipv4(address) => {
+                let (own, prefix) = self.v4?;
+                let near = Ipv4Cidr::new(own, prefix).contains_addr(&address);
+                if near { Some(to) } else { self.gateway.map(IpAddress::from) }
+            }
+            IpAddress::Ipv6(address) => {
+                let near = |(own, prefix): &(Ipv6Addr, u8)| {
+                    IpCidr::new((*own).into(), *prefix).contains_addr(&address.into())
+                };
+                if self.v6.iter().any(near) { Some(to) } else { self.gateway6.map(IpAddress::from) }
+            }
+        }
+    }
+
     /// All of them, with the lengths of their prefixes.
     pub fn all(&self) -> Vec<(IpAddr, u8)> {
         let v4 = self.v4.iter().map(|(own, prefix)| (IpAddr::V4(*own), *prefix));
@@ -165,7 +182,7 @@ impl State {
     /// A frame for the client of DHCP.
     pub fn lease_frame(&mut self, frame: &[u8]) {
         let Some(lease) = &mut self.lease else { return };
-        self.links.ingress(Link::Device, self.now, frame, &mut lease.set, None);
+        self.links.ingress(Link::Device, self.now, frame, &mut lease.set);
         lease.at = 0;
     }
 
@@ -199,7 +216,7 @@ impl State {
             self.apply_addresses();
         }
         let Some(lease) = &mut self.lease else { return };
-        let turn = self.links.egress(Link::Device, now, &mut lease.set, None, None);
+        let turn = self.links.egress(Link::Device, now, &mut lease.set, None);
         let at = self.links.poll_at(Link::Device, now, &lease.set);
         lease.at = if turn.full { now.saturating_add(1_000_000) } else { at };
         if lease.at <= now {

@@ -4,20 +4,18 @@
 //! did something, or one of its timers is due.
 
 use crate::flow::{Flow, Link};
-use crate::links::{NEVER, Turn};
+use crate::links::NEVER;
 use crate::listen::Options;
-use crate::port::Sent;
+use crate::neighbours::Way;
+use crate::packet::{Mac, Packet};
 use crate::slab::Id;
-use crate::sockets::Tcp;
 use crate::state::State;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use smoltcp::socket::tcp::{self, CongestionControl};
-use smoltcp::time::Duration;
-use smoltcp::wire::{IpAddress, IpProtocol};
 use unilith_net_api::{NetError, Ready};
 use unilith_sched_api::WaitQueue;
+use unilith_tcp::{Segment, State as Tcp, Tcb, Verdict};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -30,10 +28,16 @@ const SILENCE: u64 = 300 * SECOND;
 /// Silent intervals of keep-alive after which the other end is given up.
 const KEEP_ALIVES: u64 = 3;
 
-/// Sockets that are kept for the next connections.
-const POOL: usize = 16;
+/// How long an acknowledgement waits for data to go with: an answer usually comes earlier.
+const ACK_DELAY: u64 = 5_000_000;
 
-/// Frames that wait while an application has the buffers.
+/// Time-outs after which it is asked again where the next host is.
+const DOUBTS: u32 = 3;
+
+/// Segments that one connection may send before it is another's turn.
+const BURST: usize = 64;
+
+/// Segments that wait while an application has the buffers.
 const DEFERRED: usize = 64;
 
 /// Who has a connection.
@@ -51,31 +55,28 @@ pub enum Owner {
 pub struct Conn {
     pub flow: Flow,
     pub link: Link,
-    /// The socket. Not there while an application fills or empties its buffers, nor when the
-    /// connection is over and all was read.
-    pub tcp: Option<Tcp>,
+    /// Where packets go next, if it is known.
+    pub hop: Option<Mac>,
+    /// The control block. Not there while an application fills or empties its buffers, nor when
+    /// the connection is over and all was read.
+    pub tcb: Option<Box<Tcb>>,
     pub owner: Owner,
     pub queue: Arc<WaitQueue>,
     /// The state that was seen last.
-    pub state: tcp::State,
-    pub sent: Option<Sent>,
+    pub state: Tcp,
     /// It is in the list of those that get a turn.
     dirty: bool,
     /// When it is in the timers.
     pub scheduled: u64,
     /// When a segment arrived last.
     pub heard: u64,
-    /// When it sent last.
-    spoke: u64,
     /// Since when the other end owes something; [`NEVER`]: it does not.
     owed: u64,
     /// When it is given up.
     pub expires: u64,
     keep_alive: u64,
-    /// It has been silent for that long: smoltcp sends probes.
-    probing: bool,
     pub error: Option<NetError>,
-    /// smoltcp is through with it.
+    /// Nothing is left to be done.
     pub over: bool,
     /// Bytes to be read, and whether there was room to send, when it was looked at last.
     pub unread: usize,
@@ -88,33 +89,28 @@ pub struct Conn {
     pub contended: bool,
     /// It is to be closed when the buffers are back.
     closing: bool,
-    lossy: bool,
     unresolved: bool,
-    deferred: Vec<Vec<u8>>,
+    deferred: Vec<(Segment, Vec<u8>)>,
 }
 
 impl Conn {
-    pub fn new(flow: Flow, link: Link, mut tcp: Tcp, owner: Owner, now: u64) -> Self {
-        if link == Link::Loopback {
-            // Nothing is saved by waiting.
-            tcp.socket_mut().set_ack_delay(None);
-        }
+    pub fn new(flow: Flow, link: Link, mut tcb: Box<Tcb>, owner: Owner, now: u64) -> Self {
+        // Nothing is saved by waiting where nothing is sent.
+        tcb.set_ack_delay(if link == Link::Loopback { 0 } else { ACK_DELAY });
         Self {
             flow,
             link,
-            state: tcp.socket().state(),
-            tcp: Some(tcp),
+            hop: None,
+            state: tcb.state(),
+            tcb: Some(tcb),
             owner,
             queue: Arc::new(WaitQueue::new()),
-            sent: None,
             dirty: false,
             scheduled: NEVER,
             heard: now,
-            spoke: NEVER,
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
-            probing: false,
             error: None,
             over: false,
             unread: 0,
@@ -124,7 +120,6 @@ impl Conn {
             abort_on_close: false,
             contended: false,
             closing: false,
-            lossy: false,
             unresolved: false,
             deferred: Vec::new(),
         }
@@ -133,37 +128,34 @@ impl Conn {
     pub fn set_options(&mut self, options: Options) {
         self.abort_on_close = options.abort_on_close;
         self.keep_alive = options.keep_alive.map_or(0, |seconds| u64::from(seconds) * SECOND);
-        let Some(tcp) = &mut self.tcp else { return };
-        tcp.socket_mut().set_nagle_enabled(!options.no_delay);
+        let Some(tcb) = &mut self.tcb else { return };
+        tcb.set_no_delay(options.no_delay);
     }
 
     /// Starts probes after a time of silence, and ends them when something is heard again: when to
-    /// look again. smoltcp's own timer would send the first probe at once.
+    /// look again.
     fn watch_silence(&mut self, now: u64) -> u64 {
-        let due = match self.keep_alive {
-            0 => NEVER,
-            interval => self.heard.saturating_add(interval),
-        };
+        if self.keep_alive == 0 {
+            return NEVER;
+        }
+        let due = self.heard.saturating_add(self.keep_alive);
         let silent = now >= due;
-        if let Some(tcp) = &mut self.tcp
-            && core::mem::replace(&mut self.probing, silent) != silent
-        {
-            let interval = silent.then(|| Duration::from_micros(self.keep_alive / 1000));
-            tcp.socket_mut().set_keep_alive(interval);
+        if let Some(tcb) = &mut self.tcb {
+            tcb.set_probe(if silent { self.keep_alive } else { NEVER }, now);
         }
         if silent { NEVER } else { due }
     }
 
     /// The other end closed its direction.
     pub fn ended(&self) -> bool {
-        use tcp::State::{CloseWait, Closed, Closing, LastAck, TimeWait};
+        use Tcp::{CloseWait, Closed, Closing, LastAck, TimeWait};
         matches!(self.state, CloseWait | Closing | LastAck | TimeWait | Closed)
     }
 
     /// What can be done without waiting.
     pub fn ready(&self) -> Ready {
         let (ended, error) = (self.ended(), self.error.is_some());
-        let closed = self.state == tcp::State::Closed;
+        let closed = self.state == Tcp::Closed;
         Ready {
             receive: self.unread > 0 || ended || self.receive_shut || error,
             send: self.writable || self.send_shut || closed || error,
@@ -175,34 +167,51 @@ impl Conn {
 
     /// Nothing more will be sent after what has been.
     pub fn close(&mut self) {
-        match &mut self.tcp {
-            Some(tcp) => {
-                tcp.socket_mut().close();
-                self.state = tcp.socket().state();
+        match &mut self.tcb {
+            Some(tcb) => {
+                tcb.close();
+                self.state = tcb.state();
             }
             None => self.closing = true,
         }
     }
 
-    fn took(&mut self, turn: Turn) {
-        self.sent = turn.sent;
-        if turn.count > 0 {
-            self.unresolved = false;
+    /// Sees what happened to it; true if whoever has it should know.
+    fn look(&mut self) -> bool {
+        let Some(tcb) = &mut self.tcb else { return false };
+        let (state, unread, writable) = (tcb.state(), tcb.unread(), tcb.is_writable());
+        let mut news = unread > self.unread || writable && !self.writable;
+        (self.unread, self.writable) = (unread, writable);
+        if state != self.state {
+            use Tcp::{Closed, Closing, Established, LastAck, SynSent, TimeWait};
+            let graceful = matches!(self.state, LastAck | Closing | TimeWait);
+            if state == Closed && self.error.is_none() && !graceful {
+                let refused = self.state == SynSent;
+                self.error = Some(if refused { NetError::Refused } else { NetError::Reset });
+            }
+            if state == Established {
+                self.expires = NEVER;
+            }
+            self.state = state;
+            news = true;
         }
-        if turn.resent
-            && !core::mem::replace(&mut self.lossy, true)
-            && let Some(tcp) = &mut self.tcp
-        {
-            tcp.socket_mut().set_congestion_control(CongestionControl::Reno);
+        if self.owner == Owner::Orphan && unread > 0 {
+            // Nobody will read it: RFC 1122, 4.2.2.13.
+            tcb.abort();
+            self.state = Tcp::Closed;
         }
+        news && self.owner == Owner::Application
     }
 
-    /// When it is given up, apart from what smoltcp does.
+    /// Nothing is left to be said.
+    fn is_finished(&self) -> bool {
+        self.tcb.as_ref().is_some_and(|tcb| tcb.is_over())
+    }
+
+    /// When it is given up.
     fn limit(&mut self, now: u64) -> u64 {
-        use tcp::State::{Closing, FinWait1, LastAck};
-        let Some(tcp) = &self.tcp else { return NEVER };
-        let fin = matches!(self.state, FinWait1 | Closing | LastAck);
-        let owes = !self.over && (tcp.socket().send_queue() > 0 || fin);
+        let Some(tcb) = &self.tcb else { return NEVER };
+        let owes = !self.over && tcb.owes();
         self.owed = if owes { self.owed.min(now) } else { NEVER };
         let silence = self.owed.saturating_add(SILENCE);
         let dead = match self.keep_alive {
@@ -213,25 +222,7 @@ impl Conn {
     }
 }
 
-/// How an application sees that it can send: as Linux, when a third of the buffer is free.
-fn is_writable(socket: &tcp::Socket<'_>) -> bool {
-    let free = socket.send_capacity() - socket.send_queue();
-    socket.may_send() && free >= socket.send_capacity() / 3
-}
-
 impl State {
-    /// A socket, kept or new.
-    pub fn take_tcp(&mut self) -> Option<Tcp> {
-        self.pool.pop().or_else(Tcp::new)
-    }
-
-    /// Keeps a socket for the next connection.
-    pub fn give_tcp(&mut self, tcp: Tcp) {
-        if self.pool.len() < POOL {
-            self.pool.push(tcp.renewed());
-        }
-    }
-
     pub fn add(&mut self, conn: Conn) -> Id {
         let flow = conn.flow;
         let id = self.conns.insert(Box::new(conn));
@@ -251,57 +242,34 @@ impl State {
     }
 
     /// A segment for a connection.
-    pub fn deliver(&mut self, id: Id, frame: &[u8]) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Some(tcp) = &mut conn.tcp else {
+    pub fn deliver(&mut self, id: Id, header: &Segment, payload: &[u8]) -> Verdict {
+        let now = self.now;
+        let Some(conn) = self.conns.get_mut(id) else { return Verdict::Taken };
+        let Some(tcb) = &mut conn.tcb else {
+            if conn.over {
+                return Verdict::Foreign;
+            }
             if conn.deferred.len() < DEFERRED {
-                conn.deferred.push(frame.to_vec());
+                conn.deferred.push((*header, payload.to_vec()));
             }
-            return;
+            return Verdict::Taken;
         };
-        conn.heard = self.now;
+        conn.heard = now;
         if conn.owed != NEVER {
-            conn.owed = self.now;
+            conn.owed = now;
         }
-        let turn = self.links.ingress(conn.link, self.now, frame, &mut tcp.set, conn.sent);
-        let at = self.links.poll_at(conn.link, self.now, &tcp.set);
-        conn.took(turn);
-        // Usually smoltcp has nothing to say before the application has.
-        let quiet = at > self.now && conn.owner != Owner::Orphan;
-        self.look(id);
-        if quiet { self.settle(id, at) } else { self.touch(id) }
-    }
-
-    /// Tells whoever has a connection of what happened to it.
-    fn look(&mut self, id: Id) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Some(tcp) = &mut conn.tcp else { return };
-        let socket = tcp.socket();
-        let (state, unread, writable) = (socket.state(), socket.recv_queue(), is_writable(socket));
-        let mut news = unread > conn.unread || writable && !conn.writable;
-        (conn.unread, conn.writable) = (unread, writable);
-        if state != conn.state {
-            use tcp::State::{Closed, Closing, Established, LastAck, SynSent, TimeWait};
-            let graceful = matches!(conn.state, LastAck | Closing | TimeWait);
-            if state == Closed && conn.error.is_none() && !graceful {
-                let refused = conn.state == SynSent;
-                conn.error = Some(if refused { NetError::Refused } else { NetError::Reset });
-            }
-            if state == Established {
-                conn.expires = NEVER;
-            }
-            conn.state = state;
-            news = true;
-        }
-        if conn.owner == Owner::Orphan && unread > 0 {
-            // Nobody will read it: RFC 1122, 4.2.2.13.
-            tcp.socket_mut().abort();
-            conn.state = tcp::State::Closed;
-        }
-        if news && conn.owner == Owner::Application {
-            let queue = conn.queue.clone();
+        let verdict = tcb.input(now, header, payload);
+        // Usually there is nothing to say before the application has said something.
+        let quiet = !tcb.wants_output(now);
+        let at = tcb.deadline();
+        let wake = conn.look();
+        let quiet = quiet && conn.owner != Owner::Orphan && !conn.is_finished();
+        let wake = wake.then(|| conn.queue.clone());
+        if let Some(queue) = wake {
             self.wake(&queue);
         }
+        if quiet { self.plan(id, at) } else { self.touch(id) }
+        verdict
     }
 
     /// Gives those that have to be given a turn one.
@@ -324,66 +292,88 @@ impl State {
         if conn.over {
             return;
         }
-        let limit = conn.limit(self.now);
-        conn.watch_silence(self.now);
+        let now = self.now;
+        let given_up = conn.limit(now) <= now;
+        conn.watch_silence(now);
         // The application has it: there will be another turn when it gives it back.
-        let Some(tcp) = &mut conn.tcp else { return };
+        let Some(tcb) = &mut conn.tcb else { return };
         self.statistics.turns += 1;
-        let given_up = limit <= self.now;
         if given_up {
             conn.error.get_or_insert(NetError::TimedOut);
-            tcp.socket_mut().abort();
+            tcb.abort();
         }
-        let protocol = match conn.flow.remote.addr {
-            IpAddress::Ipv4(_) => Some(IpProtocol::Tcp),
-            IpAddress::Ipv6(_) => None,
-        };
-        let now = self.now;
-        let turn = self.links.egress(conn.link, now, &mut tcp.set, conn.sent, protocol);
-        let at = self.links.poll_at(conn.link, now, &tcp.set);
-        conn.took(turn);
-        self.blocked |= turn.full;
-        // smoltcp asks again for a neighbour after exactly a second. So it repeats what it sends
-        // now, but then something was sent.
-        let asks = turn.count == 0 && !turn.full && at == now / 1000 * 1000 + SECOND;
-        if turn.count > 0 {
-            conn.spoke = now;
-        } else if asks && conn.spoke != now && !conn.unresolved {
-            conn.unresolved = true;
-            self.unresolved.push(id);
-            if self.unresolved.len() > 64 + 2 * self.conns.len() {
-                let conns = &self.conns;
-                self.unresolved.retain(|id| conns.get(*id).is_some_and(|conn| conn.unresolved));
+        let doubtful = tcb.timeouts() >= DOUBTS && tcb.deadline() <= now;
+        let hop = match self.hop(id, doubtful) {
+            Some(hop) => hop,
+            None if given_up => {
+                self.news(id);
+                return self.finish(id);
             }
-        }
-        self.look(id);
-        if given_up {
-            // The reset went out, or it does not matter any more.
+            None => return self.plan(id, now.saturating_add(SECOND)),
+        };
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(tcb) = &mut conn.tcb else { return };
+        let (links, link, flow) = (&mut self.links, conn.link, &conn.flow);
+        let sent = tcb.output(now, BURST, &mut |header, payload| {
+            links.transmit(link, hop, &Packet { flow, header, payload })
+        });
+        let at = tcb.deadline();
+        self.blocked |= sent.full;
+        self.news(id);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if given_up || conn.is_finished() {
+            // What was left to say was said, or it does not matter any more.
             return self.finish(id);
         }
-        if turn.more {
+        if sent.full || sent.more {
             return self.touch(id);
         }
-        self.settle(id, at);
+        self.plan(id, at);
     }
 
-    /// Plans the next turn of a connection, or ends it.
-    fn settle(&mut self, id: Id, mut at: u64) {
+    /// Where the packets of a connection go next. If that is not known, it is asked for: there
+    /// will be a turn when it is. `doubtful`: nothing has been heard for long.
+    fn hop(&mut self, id: Id, doubtful: bool) -> Option<Mac> {
+        let conn = self.conns.get_mut(id)?;
+        if conn.link == Link::Loopback {
+            return Some([0; 6]);
+        }
+        if let Some(hop) = conn.hop
+            && !doubtful
+        {
+            return Some(hop);
+        }
+        let next = self.addresses.next_hop(conn.flow.remote.addr)?;
+        if doubtful && conn.hop.take().is_some() {
+            self.neighbours.doubt(next);
+        }
+        let own = self.links.ethernet.as_ref()?.address.0;
+        match self.neighbours.find(next, own, &self.addresses, self.now) {
+            Way::To(hop) => {
+                conn.hop = Some(hop);
+                return Some(hop);
+            }
+            Way::Ask(question) => question.iter().for_each(|frame| self.links.ask(frame)),
+        }
+        if !core::mem::replace(&mut conn.unresolved, true) {
+            self.unresolved.push(id);
+        }
+        None
+    }
+
+    /// Tells whoever has a connection of what happened to it.
+    fn news(&mut self, id: Id) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && conn.look()
+        {
+            let queue = conn.queue.clone();
+            self.wake(&queue);
+        }
+    }
+
+    /// Plans the next turn of a connection, for `at` at the latest.
+    fn plan(&mut self, id: Id, at: u64) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        let Some(tcp) = &conn.tcp else { return };
-        let gone = match conn.state {
-            tcp::State::Closed => tcp.socket().remote_endpoint().is_none(),
-            // Only the end of TIME-WAIT is left to wait for: the last acknowledgement is out.
-            tcp::State::TimeWait => at > self.now.saturating_add(SECOND),
-            _ => false,
-        };
-        if gone {
-            return self.finish(id);
-        }
-        if at <= self.now {
-            // It wants to send, and could not, although there is room.
-            at = self.now.saturating_add(1_000_000);
-        }
         let at = at.min(conn.limit(self.now)).min(conn.watch_silence(self.now));
         if at < conn.scheduled {
             self.timers.remove(&(conn.scheduled, id));
@@ -393,31 +383,42 @@ impl State {
     }
 
     /// The application gives the buffers of a connection back.
-    pub fn give_back(&mut self, id: Id, tcp: Tcp) {
+    pub fn give_back(&mut self, id: Id, tcb: Box<Tcb>) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.unread = tcp.socket().recv_queue();
-        conn.writable = is_writable(tcp.socket());
-        conn.tcp = Some(tcp);
+        conn.unread = tcb.unread();
+        conn.writable = tcb.is_writable();
+        let busy = tcb.wants_output(self.now) || conn.closing;
+        conn.tcb = Some(tcb);
         if core::mem::take(&mut conn.closing) {
             conn.close();
         }
         let contended = core::mem::take(&mut conn.contended).then(|| conn.queue.clone());
         let deferred = core::mem::take(&mut conn.deferred);
+        let over = conn.over;
         if let Some(queue) = contended {
             self.wake(&queue);
         }
-        for frame in deferred {
-            self.deliver(id, &frame);
+        for (header, payload) in deferred {
+            self.deliver(id, &header, &payload);
         }
-        self.strip(id);
-        self.touch(id);
+        if over {
+            self.strip(id);
+        } else if busy {
+            self.touch(id);
+        }
     }
 
     /// The address of a neighbour may be known now.
     pub fn resolved(&mut self) {
         let mut unresolved = core::mem::take(&mut self.unresolved);
-        unresolved.retain(|id| self.conns.get(*id).is_some_and(|conn| conn.unresolved));
-        unresolved.iter().for_each(|id| self.touch(*id));
+        for &id in &unresolved {
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.unresolved = false;
+                self.touch(id);
+            }
+        }
+        // Those that are still unresolved will be in it again.
+        unresolved.clear();
         self.unresolved = unresolved;
         self.udp.next = 0;
     }

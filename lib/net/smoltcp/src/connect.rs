@@ -1,16 +1,19 @@
 //! How connections begin on this side.
 
+use crate::buffers::{is_room, rings};
 use crate::conn::{Conn, Owner};
 use crate::flow::{Flow, Link, is_host, is_loopback};
-use crate::links::any_interface;
 use crate::listen::Options;
+use crate::packet::mss;
 use crate::ports::ephemeral;
 use crate::slab::Id;
 use crate::state::State;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 use unilith_net_api::{NetError, Result};
 use unilith_sched_api::WaitQueue;
+use unilith_tcp::Tcb;
 
 impl State {
     /// How packets get to an address, and the address that they come from.
@@ -67,16 +70,15 @@ impl State {
         queue: &Arc<WaitQueue>,
     ) -> Result<(Id, Flow)> {
         let (link, flow) = self.choose(to, bound)?;
-        let mut tcp = self.take_tcp().ok_or(NetError::NoMemory)?;
-        let seed = self.random();
-        // For its seed; see `half::answer`.
-        let mut iface = any_interface(self.links.packet_caps(link), seed, self.now);
-        let connected = tcp.socket_mut().connect(iface.context(), flow.remote, flow.local);
-        if connected.is_err() {
-            self.give_tcp(tcp);
-            return Err(NetError::Invalid);
+        if !is_room(0) {
+            return Err(NetError::NoMemory);
         }
-        let mut conn = Conn::new(flow, link, tcp, Owner::Application, self.now);
+        // RFC 6528: no sequence number says anything about another.
+        let iss = self.random() as u32;
+        let mss = mss(self.links.caps(link), to.addr);
+        let (tx, rx) = rings();
+        let tcb = Box::new(Tcb::connect(flow.ports(), iss, mss, tx, rx));
+        let mut conn = Conn::new(flow, link, tcb, Owner::Application, self.now);
         conn.queue = queue.clone();
         conn.set_options(options);
         let id = self.add(conn);

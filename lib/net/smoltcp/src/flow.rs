@@ -12,6 +12,11 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// The ports, this host's first.
+    pub fn ports(&self) -> (u16, u16) {
+        (self.local.port, self.remote.port)
+    }
+
     /// As words, for hashing.
     fn words(&self) -> ([u64; 4], u64) {
         let ports = u64::from(self.local.port) << 16 | u64::from(self.remote.port);

@@ -1,18 +1,16 @@
-//! The network stack of an image: smoltcp's protocols, found by hashing.
+//! The network stack of an image: TCP of our own (`unilith_tcp`), and smoltcp for UDP, ICMP, DHCP
+//! and for answering who looks for this host.
 //!
-//! smoltcp looks at every socket for every packet, has no backlog, and keeps the buffers of a
-//! connection through TIME-WAIT. Here each connection has a set of sockets to itself: this crate
-//! finds the connection of a frame in a hash table, and shows smoltcp that frame and that socket
-//! (`port`). A connection is looked at when a segment arrived for it, when the
+//! Connections are found in a hash table. One is looked at when a segment arrived for it, when the
 //! application used it or when one of its timers is due; nothing is done per connection that is
-//! idle.
+//! idle. What is left to smoltcp is shown to it frame by frame (`port`).
 //!
-//! - A half-open connection is its SYN and a seed (`half`), not a socket; one in TIME-WAIT is a
-//!   few numbers (`timewait`). Both tables are bounded.
-//! - Sockets are kept for the next connections with their buffers (`conn`).
+//! - A half-open connection is what its SYN said, not a control block (`half`); one in TIME-WAIT
+//!   is a few numbers (`timewait`). Both tables are bounded.
+//! - Buffers take memory as they are used (`buffers`).
+//! - Where the next host is, a connection learns from the frame that opened it, or by asking
+//!   (`neighbours`).
 //! - Initial sequence numbers come from a hash under a secret key; none tells of another.
-//! - Congestion control (Reno) begins with the first retransmission; until then the windows bound
-//!   what is under way. Nagle's algorithm is on until an application turns it off.
 //! - What an application sends waits until it waits, unless it is a full segment (`eager`).
 //! - Received fragments of IP are dropped; datagrams that do not fit a frame are refused.
 #![no_std]
@@ -20,6 +18,7 @@
 
 extern crate alloc;
 
+mod buffers;
 mod close;
 mod config;
 mod conn;
@@ -29,12 +28,13 @@ mod half;
 mod hash;
 mod links;
 mod listen;
+mod neighbours;
 mod net;
+mod packet;
 mod parse;
 mod port;
 mod ports;
 mod slab;
-mod sockets;
 mod state;
 mod tcp;
 mod timewait;

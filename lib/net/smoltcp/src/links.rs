@@ -1,7 +1,8 @@
 //! The two links of a host, its device and its loopback, each with an interface of smoltcp.
 
 use crate::flow::Link;
-use crate::port::{Capabilities, Frames, LOOPBACK_MTU, Out, Port, Sent, Sums};
+use crate::packet::{Mac, Packet};
+use crate::port::{Capabilities, Frames, LOOPBACK_MTU, Out, Port, Sums};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use smoltcp::iface::{Config, Interface, SocketSet};
@@ -9,7 +10,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpProtocol};
 use unilith_net_api::Device;
 
-/// Segments that one connection may send before it is another's turn.
+/// Frames that one socket may send before it is another's turn.
 const BURST: usize = 64;
 
 /// The deadline of what happens by itself never.
@@ -37,17 +38,6 @@ pub struct Turn {
     pub count: u32,
     /// There was no room for more.
     pub full: bool,
-    /// There may be more to send.
-    pub more: bool,
-    pub sent: Option<Sent>,
-    pub resent: bool,
-}
-
-impl Turn {
-    fn of(port: &Port<'_>) -> Self {
-        let Port { count, full, sent, resent, .. } = *port;
-        Self { count, full, more: false, sent, resent }
-    }
 }
 
 /// The links.
@@ -62,12 +52,11 @@ pub struct Links {
 const LOOPBACK: Capabilities =
     Capabilities { link: Link::Loopback, mtu: LOOPBACK_MTU, sums: Sums::Ignored };
 
-/// An interface without a link layer that answers for every address.
-pub fn any_interface(caps: Capabilities, seed: u64, now: u64) -> Interface {
+fn loopback_interface(seed: u64, now: u64) -> Interface {
     let mut config = Config::new(HardwareAddress::Ip);
     config.random_seed = seed;
     let mut kept = Vec::new();
-    let mut port = Port::new(caps, None, Out::Kept(&mut kept));
+    let mut port = Port::new(LOOPBACK, None, Out::Kept(&mut kept));
     let mut iface = Interface::new(config, &mut port, instant(now));
     iface.set_any_ip(true);
     iface
@@ -78,46 +67,33 @@ impl Links {
         Self {
             ethernet: device.and_then(|device| Ethernet::new(device, seed, now)),
             loopback: Frames::new(512),
-            loopback_iface: any_interface(LOOPBACK, seed, now),
+            loopback_iface: loopback_interface(seed, now),
             unflushed: false,
         }
     }
 
-    /// What a connection may expect of a link above the link layer.
-    pub fn packet_caps(&self, link: Link) -> Capabilities {
+    /// What may be expected of a link.
+    pub fn caps(&self, link: Link) -> Capabilities {
         match (link, &self.ethernet) {
-            (Link::Device, Some(ethernet)) => {
-                Capabilities { link: Link::Loopback, sums: Sums::Computed, ..ethernet.caps }
-            }
+            (Link::Device, Some(ethernet)) => ethernet.caps,
             _ => LOOPBACK,
         }
     }
 
     /// Has the sockets of `set`, and smoltcp itself, look at a frame.
-    pub fn ingress(
-        &mut self,
-        link: Link,
-        now: u64,
-        frame: &[u8],
-        set: &mut SocketSet<'static>,
-        sent: Option<Sent>,
-    ) -> Turn {
+    pub fn ingress(&mut self, link: Link, now: u64, frame: &[u8], set: &mut SocketSet<'static>) {
         let now = instant(now);
         match (link, &mut self.ethernet) {
             (Link::Loopback, _) => {
                 let mut port = Port::new(LOOPBACK, Some(frame), Out::Queue(&mut self.loopback));
-                port.sent = sent;
                 self.loopback_iface.poll_ingress_single(now, &mut port, set);
-                Turn::of(&port)
             }
             (Link::Device, Some(ethernet)) => {
                 let out = Out::Queue(&mut ethernet.replies);
                 let mut port = Port::new(ethernet.caps, Some(frame), out);
-                port.sent = sent;
                 ethernet.iface.poll_ingress_single(now, &mut port, set);
-                Turn::of(&port)
             }
-            (Link::Device, None) => Turn::default(),
+            (Link::Device, None) => {}
         }
     }
 
@@ -127,7 +103,6 @@ impl Links {
         link: Link,
         now: u64,
         set: &mut SocketSet<'static>,
-        sent: Option<Sent>,
         protocol: Option<IpProtocol>,
     ) -> Turn {
         let (iface, mut port) = match (link, &mut self.ethernet) {
@@ -141,19 +116,65 @@ impl Links {
             }
             (Link::Device, None) => return Turn::default(),
         };
-        (port.sent, port.protocol) = (sent, protocol);
-        let mut more = true;
+        port.protocol = protocol;
         for _ in 0..BURST {
             let before = port.count;
             iface.poll_egress(instant(now), &mut port, set);
             if port.count == before || port.full {
-                more = port.full;
                 break;
             }
         }
-        let turn = Turn { more, ..Turn::of(&port) };
+        let turn = Turn { count: port.count, full: port.full };
         self.unflushed |= link == Link::Device && port.frames > 0;
         turn
+    }
+
+    /// Sends a packet of TCP; false if there is no room. `hop`: where it goes next.
+    #[inline]
+    pub fn transmit(&mut self, link: Link, hop: Mac, packet: &Packet<'_>) -> bool {
+        let len = packet.len(link);
+        match (link, &self.ethernet) {
+            (Link::Loopback, _) => {
+                if self.loopback.is_full() {
+                    return false;
+                }
+                let mut frame = self.loopback.fresh(len);
+                packet.write(&mut frame, None, Sums::Ignored);
+                self.loopback.push(frame);
+                true
+            }
+            (Link::Device, Some(ethernet)) => {
+                let (ends, sums) = (Some((hop, ethernet.address.0)), ethernet.caps.sums);
+                self.unflushed = true;
+                ethernet.device.send(len, packet.offer(sums), &mut |frame| {
+                    packet.write(frame, ends, sums);
+                })
+            }
+            (Link::Device, None) => true,
+        }
+    }
+
+    /// Sends a packet of TCP that answers a received one, as soon as there is room.
+    pub fn reply(&mut self, link: Link, hop: Mac, packet: &Packet<'_>) {
+        match (link, &mut self.ethernet) {
+            (Link::Loopback, _) => _ = self.transmit(link, hop, packet),
+            (Link::Device, Some(ethernet)) => {
+                let mut frame = ethernet.replies.fresh(packet.len(link));
+                // Whoever sends it later asks for no help.
+                packet.write(&mut frame, Some((hop, ethernet.address.0)), Sums::Computed);
+                ethernet.replies.push(frame);
+            }
+            (Link::Device, None) => {}
+        }
+    }
+
+    /// Sends a frame that asks where a neighbour is.
+    pub fn ask(&mut self, frame: &[u8]) {
+        if let Some(ethernet) = &self.ethernet {
+            let device = &ethernet.device;
+            self.unflushed |=
+                device.send(frame.len(), None, &mut |room| room.copy_from_slice(frame));
+        }
     }
 
     /// When the sockets of `set` want to be looked at again.
@@ -164,24 +185,6 @@ impl Links {
             (Link::Device, None) => None,
         };
         at.map_or(NEVER, |at| (at.total_micros().max(0) as u64).saturating_mul(1000))
-    }
-
-    /// Sends a packet that is complete, to whom `frame` came from.
-    pub fn answer(&mut self, link: Link, frame: &[u8], packet: &[u8]) {
-        match (link, &mut self.ethernet) {
-            (Link::Loopback, _) => self.loopback.push(packet.to_vec()),
-            (Link::Device, Some(ethernet)) => {
-                let (Some(to), Some(from), Some(protocol)) =
-                    (frame.get(6..12), frame.get(0..6), frame.get(12..14))
-                else {
-                    return;
-                };
-                let mut answer = Vec::with_capacity(14 + packet.len());
-                [to, from, protocol, packet].iter().for_each(|part| answer.extend_from_slice(part));
-                ethernet.replies.push(answer);
-            }
-            (Link::Device, None) => {}
-        }
     }
 
     /// Whether there is no room for another answer.

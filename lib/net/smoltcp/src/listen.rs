@@ -2,20 +2,17 @@
 
 use crate::conn::Owner;
 use crate::flow::Link;
+use crate::packet::Packet;
 use crate::parse::Segment;
 use crate::slab::Id;
 use crate::state::State;
 use crate::timewait::Past;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec;
-use alloc::vec::Vec;
-use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{
-    IpAddress, IpEndpoint, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
-};
+use smoltcp::wire::{IpAddress, IpEndpoint};
 use unilith_net_api::{NetError, Result};
 use unilith_sched_api::WaitQueue;
+use unilith_tcp::Flags;
 
 /// What an application chose for a socket; connections have it from their listener.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,41 +101,31 @@ impl State {
         }
     }
 
+    /// A segment for which there is no connection is answered with a reset (RFC 9293, 3.10.7.1).
+    pub fn refuse(&mut self, link: Link, segment: &Segment<'_>) {
+        if let Some(reset) = segment.header.refusal(segment.payload.len()) {
+            let packet = Packet { flow: &segment.flow, header: &reset, payload: [&[], &[]] };
+            self.links.reply(link, segment.hop, &packet);
+        }
+    }
+
     /// A segment for a connection that is over (RFC 9293, 3.10.7.4, TIME-WAIT): it is told what
     /// was the last, once more. A reset is believed only if it has exactly the sequence number
     /// that was told: then it comes from one who wants a new connection (RFC 1337 has the danger
     /// of others).
-    pub fn answer_late(&mut self, link: Link, segment: Segment, past: Past, frame: &[u8]) {
-        if segment.rst && segment.seq == past.ack {
+    pub fn answer_late(&mut self, link: Link, segment: &Segment<'_>, past: Past) {
+        let received = &segment.header;
+        let resets = received.flags.has(Flags::RST);
+        if resets && received.seq == past.ack {
             self.time_wait.remove(&segment.flow);
         }
-        if segment.rst || segment.ack.is_none() && !segment.syn {
+        if resets || !received.flags.has(Flags::ACK | Flags::SYN) {
             return;
         }
-        let (local, remote) = (segment.flow.local, segment.flow.remote);
-        let repr = TcpRepr {
-            src_port: local.port,
-            dst_port: remote.port,
-            control: TcpControl::None,
-            seq_number: TcpSeqNumber(past.next as i32),
-            ack_number: Some(TcpSeqNumber(past.ack as i32)),
-            window_len: 0,
-            window_scale: None,
-            max_seg_size: None,
-            sack_permitted: false,
-            sack_ranges: [None; 3],
-            timestamp: None,
-            payload: &[],
-        };
-        let len = repr.buffer_len();
-        let ip = IpRepr::new(local.addr, remote.addr, IpProtocol::Tcp, len, 64);
-        let mut packet: Vec<u8> = vec![0; ip.header_len() + len];
-        let sums = ChecksumCapabilities::default();
-        ip.emit(&mut packet, &sums);
-        if let Some(rest) = packet.get_mut(ip.header_len()..) {
-            let mut tcp = TcpPacket::new_unchecked(rest);
-            repr.emit(&mut tcp, &local.addr, &remote.addr, &sums);
-        }
-        self.links.answer(link, frame, &packet);
+        let (from, to) = segment.flow.ports();
+        let (seq, ack, flags) = (past.next, past.ack, Flags::ACK);
+        let header = unilith_tcp::Segment { from, to, seq, ack, flags, ..Default::default() };
+        let packet = Packet { flow: &segment.flow, header: &header, payload: [&[], &[]] };
+        self.links.reply(link, segment.hop, &packet);
     }
 }

@@ -3,6 +3,7 @@
 //! Lengths are checked here, and the checksums of TCP and UDP when the device has not done it.
 
 use crate::flow::Flow;
+use crate::packet::Mac;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, Icmpv4DstUnreachable,
     Icmpv4Message, Icmpv4Packet, IpAddress, IpEndpoint, IpProtocol, Ipv4Packet, Ipv6Packet,
@@ -11,12 +12,12 @@ use smoltcp::wire::{
 
 /// A segment of TCP, seen from here.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment {
+pub struct Segment<'a> {
     pub flow: Flow,
-    pub seq: u32,
-    pub ack: Option<u32>,
-    pub syn: bool,
-    pub rst: bool,
+    /// Who sent the frame: the sender, or the gateway to it.
+    pub hop: Mac,
+    pub header: unilith_tcp::Segment,
+    pub payload: &'a [u8],
 }
 
 /// A datagram of UDP.
@@ -30,7 +31,7 @@ pub struct Udp<'a> {
 /// What is in a packet.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
-    Tcp(Segment),
+    Tcp(Segment<'a>),
     Udp(Udp<'a>),
     /// Nobody has the port that a datagram was sent to: its two ends.
     Refused {
@@ -64,7 +65,10 @@ pub fn frame(frame: &[u8], verify: bool) -> Option<(Header, Content<'_>)> {
     let content = match header.protocol {
         EthernetProtocol::Arp => Content::Neighbour,
         EthernetProtocol::Ipv4 | EthernetProtocol::Ipv6 => {
-            packet(frame.get(ETHERNET_HEADER_LEN..)?, verify)
+            match packet(frame.get(ETHERNET_HEADER_LEN..)?, verify) {
+                Content::Tcp(segment) => Content::Tcp(Segment { hop: header.from.0, ..segment }),
+                content => content,
+            }
         }
         _ => Content::Bad,
     };
@@ -83,7 +87,7 @@ pub fn packet(packet: &[u8], verify: bool) -> Content<'_> {
 
 fn ipv4(packet: &[u8], verify: bool) -> Option<Content<'_>> {
     let packet = Ipv4Packet::new_checked(packet).ok()?;
-    if packet.more_frags() || packet.frag_offset() != 0 {
+    if packet.more_frags() || packet.frag_offset() != 0 || !packet.verify_checksum() {
         return None;
     }
     transport(
@@ -115,19 +119,18 @@ fn transport(
 ) -> Option<Content<'_>> {
     Some(match protocol {
         IpProtocol::Tcp => {
-            let tcp = TcpPacket::new_checked(payload).ok()?;
-            if verify && !tcp.verify_checksum(&from, &to) {
+            let (header, data) = unilith_tcp::Segment::parse(payload)?;
+            if verify && !TcpPacket::new_unchecked(payload).verify_checksum(&from, &to) {
                 return None;
             }
             Content::Tcp(Segment {
                 flow: Flow {
-                    local: IpEndpoint::new(to, tcp.dst_port()),
-                    remote: IpEndpoint::new(from, tcp.src_port()),
+                    local: IpEndpoint::new(to, header.to),
+                    remote: IpEndpoint::new(from, header.from),
                 },
-                seq: tcp.seq_number().0 as u32,
-                ack: tcp.ack().then(|| tcp.ack_number().0 as u32),
-                syn: tcp.syn(),
-                rst: tcp.rst(),
+                hop: [0; 6],
+                header,
+                payload: data,
             })
         }
         IpProtocol::Udp => {

@@ -72,7 +72,7 @@ impl Frames {
     }
 
     /// An empty frame, with the memory of a used one if there is one.
-    fn fresh(&mut self, len: usize) -> Vec<u8> {
+    pub fn fresh(&mut self, len: usize) -> Vec<u8> {
         let mut frame = self.spare.pop().unwrap_or_default();
         frame.clear();
         frame.resize(len, 0);
@@ -108,17 +108,6 @@ pub enum Out<'a> {
     Kept(&'a mut Vec<u8>),
 }
 
-/// The segment that was sent last on a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
-    /// Its first sequence number.
-    pub seq: u32,
-    /// The sequence number that was never sent yet.
-    pub next: u32,
-    /// What it acknowledged.
-    pub ack: u32,
-}
-
 /// A device for smoltcp.
 pub struct Port<'a> {
     pub caps: Capabilities,
@@ -130,10 +119,6 @@ pub struct Port<'a> {
     pub count: u32,
     /// All frames that went out.
     pub frames: u32,
-    /// The last segment of TCP among them.
-    pub sent: Option<Sent>,
-    /// Something went out that had been sent before.
-    pub resent: bool,
     /// What is sent is this over IPv4, or a question for a neighbour.
     pub protocol: Option<IpProtocol>,
 }
@@ -147,8 +132,6 @@ impl<'a> Port<'a> {
             full: false,
             count: 0,
             frames: 0,
-            sent: None,
-            resent: false,
             protocol: None,
         }
     }
@@ -173,38 +156,15 @@ impl<'a> Port<'a> {
             Link::Loopback => false,
         };
         self.count += u32::from(!question);
-        if let Some(mut sent) = segment(packet) {
-            if let Some(before) = self.sent
-                && (sent.next.wrapping_sub(before.next) as i32) <= 0
-            {
-                self.resent |= sent.seq != sent.next;
-                sent.next = before.next;
-            }
-            self.sent = Some(sent);
-        }
     }
 }
 
-/// The sequence numbers of a segment that smoltcp made: no options of IP.
-fn segment(packet: &[u8]) -> Option<Sent> {
-    let tcp = match packet.first()? >> 4 {
-        4 if *packet.get(9)? == u8::from(IpProtocol::Tcp) => packet.get(20..)?,
-        6 if *packet.get(6)? == u8::from(IpProtocol::Tcp) => packet.get(40..)?,
-        _ => return None,
-    };
-    let tcp = TcpPacket::new_checked(tcp).ok()?;
-    let (seq, len) = (tcp.seq_number().0 as u32, tcp.segment_len() as u32);
-    let ack = tcp.ack_number().0 as u32;
-    Some(Sent { seq, next: seq.wrapping_add(len), ack })
-}
-
-/// Where the checksum of a frame of TCP or UDP over IPv4 starts and stands, as virtio-net wants
-/// to know it, if the frame that is going to be written can be nothing else.
+/// Where the checksum of a frame of UDP over IPv4 starts and stands, as virtio-net wants to know
+/// it, if the frame that is going to be written can be nothing else.
 fn promise(protocol: Option<IpProtocol>, len: usize) -> Option<(u16, u16)> {
     // Instead of the packet there may be a question where the next host is: ARP, 42 bytes.
     const ARP: usize = ETHERNET_HEADER_LEN + 28;
     match protocol {
-        Some(IpProtocol::Tcp) if len != ARP => Some((34, 16)),
         Some(IpProtocol::Udp) if len != ARP => Some((34, 6)),
         _ => None,
     }
@@ -251,15 +211,23 @@ fn checksum(frame: &mut [u8], promised: bool) {
 }
 
 /// The sum over the pseudo-header (RFC 9293, 3.1), not complemented.
-fn pseudo_header(from: IpAddress, to: IpAddress, protocol: IpProtocol, len: usize) -> u16 {
-    let octets = |address: IpAddress| match address {
-        IpAddress::Ipv4(address) => u128::from(u32::from(address)),
-        IpAddress::Ipv6(address) => u128::from(address),
+pub fn pseudo_header(from: IpAddress, to: IpAddress, protocol: IpProtocol, len: usize) -> u16 {
+    // The sum does not care how its words are grouped: RFC 1071, 2.
+    let halves = |value: u64| (value & 0xffff_ffff) + (value >> 32);
+    let sum = match (from, to) {
+        (IpAddress::Ipv4(from), IpAddress::Ipv4(to)) => {
+            u64::from(u32::from(from)) + u64::from(u32::from(to))
+        }
+        (from, to) => [from, to].into_iter().fold(0, |sum, address| {
+            let bits = match address {
+                IpAddress::Ipv4(address) => u128::from(u32::from(address)),
+                IpAddress::Ipv6(address) => u128::from(address),
+            };
+            sum + halves(bits as u64) + halves((bits >> 64) as u64)
+        }),
     };
-    let words = |value: u128| (0..8).map(move |index| (value >> (16 * index)) as u16);
-    let sum = words(octets(from)).chain(words(octets(to))).map(u32::from).sum::<u32>()
-        + u32::from(u8::from(protocol))
-        + len as u32;
+    let sum = halves(sum + u64::from(u8::from(protocol)) + len as u64);
+    let sum = (sum & 0xffff) + (sum >> 16);
     let sum = (sum & 0xffff) + (sum >> 16);
     ((sum & 0xffff) + (sum >> 16)) as u16
 }

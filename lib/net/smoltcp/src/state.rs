@@ -7,10 +7,10 @@ use crate::half::HalfOpen;
 use crate::hash::Secret;
 use crate::links::{Links, NEVER};
 use crate::listen::Listener;
+use crate::neighbours::Neighbours;
 use crate::parse::{self, Content, Header, Segment, Udp};
 use crate::ports::Ports;
 use crate::slab::{Id, Slab};
-use crate::sockets::Tcp;
 use crate::timewait::TimeWait;
 use crate::udp::UdpTable;
 use alloc::boxed::Box;
@@ -22,6 +22,7 @@ use smoltcp::iface::SocketSet;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 use unilith_net_api::{Device, Received};
 use unilith_sched_api::WaitQueue;
+use unilith_tcp::{Flags, Verdict, seq};
 
 /// Frames that are looked at before what they cause is sent.
 const BATCH: usize = 64;
@@ -43,7 +44,7 @@ pub struct Statistics {
     pub half_open: usize,
     /// Connections in TIME-WAIT.
     pub time_wait: usize,
-    /// Bytes of buffers of connections, and of those that are kept for the next.
+    /// Bytes of memory of the buffers of connections.
     pub buffers: usize,
 }
 
@@ -54,6 +55,7 @@ pub struct State {
     pub secret: Secret,
     pub counter: u64,
     pub links: Links,
+    pub neighbours: Neighbours,
     pub addresses: Addresses,
     pub lease: Option<Lease>,
     /// For frames that are nobody's.
@@ -66,7 +68,6 @@ pub struct State {
     pub timers: BTreeSet<(u64, Id)>,
     /// Connections that wait for the address of a neighbour.
     pub unresolved: Vec<Id>,
-    pub pool: Vec<Tcp>,
     pub ports: Ports,
     pub listeners: Slab<Listener>,
     pub listening: BTreeMap<u16, Vec<Id>>,
@@ -87,6 +88,7 @@ impl State {
             secret,
             counter: 0,
             links: Links::new(device, secret.hash(&[now]), now),
+            neighbours: Neighbours::default(),
             addresses: Addresses::default(),
             lease: None,
             nobody: SocketSet::new(Vec::new()),
@@ -95,7 +97,6 @@ impl State {
             dirty: Vec::new(),
             timers: BTreeSet::new(),
             unresolved: Vec::new(),
-            pool: Vec::new(),
             ports: Ports::default(),
             listeners: Slab::default(),
             listening: BTreeMap::new(),
@@ -194,12 +195,13 @@ impl State {
         match content {
             Content::Tcp(segment) => {
                 if self.is_for_us(header, segment.flow.remote, segment.flow.local.addr) {
-                    self.segment(Link::Device, segment, frame);
+                    self.segment(Link::Device, &segment);
                 }
             }
             Content::Udp(udp) => self.datagram(header, udp, frame),
             Content::Neighbour => {
                 self.nobodys(Link::Device, frame);
+                self.neighbours.learn(frame, self.now);
                 self.resolved();
             }
             Content::Refused { local, remote } => self.udp_refused(local, remote),
@@ -224,34 +226,37 @@ impl State {
     fn loopback(&mut self, packet: &[u8]) {
         self.statistics.received += 1;
         match parse::packet(packet, false) {
-            Content::Tcp(segment) => self.segment(Link::Loopback, segment, packet),
+            Content::Tcp(segment) => self.segment(Link::Loopback, &segment),
             Content::Bad => {}
             _ => self.nobodys(Link::Loopback, packet),
         }
     }
 
-    /// A segment of TCP for this host; `frame` is all of it, from the link layer on.
-    fn segment(&mut self, link: Link, segment: Segment, frame: &[u8]) {
-        let flow = segment.flow;
-        if let Some(&id) = self.flows.get(&flow) {
-            return self.deliver(id, frame);
-        }
-        if self.half.contains(&flow) && self.half_open_segment(link, segment, frame) {
+    /// A segment of TCP for this host.
+    fn segment(&mut self, link: Link, segment: &Segment<'_>) {
+        let (flow, header) = (&segment.flow, &segment.header);
+        if let Some(&id) = self.flows.get(flow) {
+            if self.deliver(id, header, segment.payload) == Verdict::Foreign {
+                self.refuse(link, segment);
+            }
             return;
         }
-        let opens = segment.syn && !segment.rst && segment.ack.is_none();
-        if let Some(past) = self.time_wait.get(self.now, &flow) {
+        if self.half.contains(flow) && self.half_open_segment(segment) {
+            return;
+        }
+        let opens = header.flags.has(Flags::SYN) && !header.flags.has(Flags::RST | Flags::ACK);
+        if let Some(past) = self.time_wait.get(self.now, flow) {
             // RFC 9293, 3.6.1: a new incarnation starts above the old one.
-            if opens && (segment.seq.wrapping_sub(past.ack) as i32) > 0 {
-                self.time_wait.remove(&flow);
+            if opens && seq::before(past.ack, header.seq) {
+                self.time_wait.remove(flow);
             } else {
-                return self.answer_late(link, segment, past, frame);
+                return self.answer_late(link, segment, past);
             }
         }
         if opens && let Some(listener) = self.listener(flow.local) {
-            return self.open(link, listener, segment, frame);
+            return self.open(link, listener, segment);
         }
-        self.nobodys(link, frame);
+        self.refuse(link, segment);
     }
 
     /// A datagram from the device.
@@ -277,20 +282,17 @@ impl State {
 
     /// Has smoltcp answer a frame by itself.
     fn nobodys(&mut self, link: Link, frame: &[u8]) {
-        self.links.ingress(link, self.now, frame, &mut self.nobody, None);
+        self.links.ingress(link, self.now, frame, &mut self.nobody);
     }
 
     /// How much was done and is there.
     pub fn statistics(&self) -> Statistics {
-        let with_buffers = self
-            .conns
-            .ids()
-            .filter(|id| self.conns.get(*id).is_some_and(|conn| conn.tcp.is_some()));
+        let conns = self.conns.ids().filter_map(|id| self.conns.get(id)?.tcb.as_ref());
         Statistics {
             connections: self.conns.len(),
             half_open: self.half.len(),
             time_wait: self.time_wait.len(),
-            buffers: (with_buffers.count() + self.pool.len()) * Tcp::BUFFERS,
+            buffers: conns.map(|tcb| tcb.memory()).sum(),
             ..self.statistics
         }
     }

@@ -1,7 +1,7 @@
 //! Sockets of TCP, as applications see them.
 //!
-//! While an application fills or empties the buffers of a connection, its socket is taken out of
-//! the stack: nothing is locked then, and a page fault or a file that has to be read may wait.
+//! While an application fills or empties the buffers of a connection, its control block is taken
+//! out of the stack: nothing is locked then, and a page fault or a file that has to be read may wait.
 //! Segments that arrive meanwhile wait, too.
 
 use crate::conn::Conn;
@@ -9,16 +9,16 @@ use crate::flow::{endpoint, is_loopback, socket_address};
 use crate::listen::{Listener, Options};
 use crate::net::Net;
 use crate::slab::Id;
-use crate::sockets::Tcp;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
-use smoltcp::socket::tcp;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 use unilith_net_api::{NetError, Ready, Result, Shutdown, Socket};
 use unilith_sched_api::WaitQueue;
 use unilith_sync::Lock;
+use unilith_tcp::{State, Tcb};
 
 /// Unsent bytes from which on a send does not wait for the end of the application's turn.
 const AT_ONCE: usize = 1400;
@@ -78,16 +78,16 @@ impl TcpSocket {
         }
     }
 
-    /// Has the socket of a connection, if `ready` lets it.
-    fn take(&self, ready: impl FnOnce(&mut Conn) -> Result<()>) -> Result<(Id, Tcp)> {
+    /// Has the control block of a connection, if `ready` lets it.
+    fn take(&self, ready: impl FnOnce(&mut Conn) -> Result<()>) -> Result<(Id, Box<Tcb>)> {
         let id = self.connection()?;
         self.net.with(|state| {
             let conn = state.conns.get_mut(id).ok_or(NetError::NotConnected)?;
             ready(conn)?;
-            let tcp = conn.tcp.take();
+            let tcb = conn.tcb.take();
             // Another thread has it: its giving back wakes.
-            conn.contended |= tcp.is_none();
-            tcp.map(|tcp| (id, tcp)).ok_or(NetError::WouldBlock)
+            conn.contended |= tcb.is_none();
+            tcb.map(|tcb| (id, tcb)).ok_or(NetError::WouldBlock)
         })
     }
 
@@ -213,9 +213,9 @@ impl Socket for TcpSocket {
                     return Err(error);
                 }
                 match conn.state {
-                    tcp::State::SynSent | tcp::State::SynReceived => Err(NetError::InProgress),
+                    State::SynSent | State::SynReceived => Err(NetError::InProgress),
                     // It failed, and whoever asked knows: they may try again.
-                    tcp::State::Closed => {
+                    State::Closed => {
                         state.forget(id);
                         Ok(())
                     }
@@ -242,41 +242,36 @@ impl Socket for TcpSocket {
     }
 
     fn send(&self, fill: &mut dyn FnMut(&mut [u8]) -> usize) -> Result<usize> {
-        let (id, mut tcp) = self.take(|conn| {
+        let (id, mut tcb) = self.take(|conn| {
             if let Some(error) = conn.error.take() {
                 return Err(error);
             }
             match conn.state {
                 _ if conn.send_shut => return Err(NetError::Closed),
-                tcp::State::SynSent | tcp::State::SynReceived => return Err(NetError::WouldBlock),
-                tcp::State::Established | tcp::State::CloseWait => {}
+                State::SynSent | State::SynReceived => return Err(NetError::WouldBlock),
+                State::Established | State::CloseWait => {}
                 _ => return Err(NetError::Closed),
             }
-            if conn.tcp.as_ref().is_some_and(|tcp| !tcp.socket().can_send()) {
+            if conn.tcb.as_ref().is_some_and(|tcb| tcb.room() == 0) {
                 conn.writable = false;
                 return Err(NetError::WouldBlock);
             }
             Ok(())
         })?;
-        let socket = tcp.socket_mut();
-        let (mut total, mut more) = (0, true);
-        while more && socket.can_send() {
-            let sent = socket.send(|room| {
-                let len = fill(room).min(room.len());
-                (len, (len, len == room.len()))
-            });
-            let Ok((len, all)) = sent else { break };
-            (total, more) = (total + len, all);
-        }
-        let unsent = socket.send_queue();
+        let mut asked = false;
+        let total = tcb.write(&mut |room| {
+            asked = true;
+            fill(room)
+        });
+        let unsent = tcb.unsent();
         self.net.with(|state| {
-            state.give_back(id, tcp);
-            if cfg!(feature = "eager") || unsent >= AT_ONCE {
+            state.give_back(id, tcb);
+            if total > 0 && (cfg!(feature = "eager") || unsent >= AT_ONCE) {
                 state.turn(id);
                 state.links.flush();
             }
         });
-        Ok(total)
+        if asked { Ok(total) } else { Err(NetError::NoMemory) }
     }
 
     fn receive(&self, peek: bool, take: &mut dyn FnMut(&[u8]) -> usize) -> Result<usize> {
@@ -298,26 +293,14 @@ impl Socket for TcpSocket {
         if end {
             return Ok(0);
         }
-        let (id, mut tcp) = taken?;
-        let socket = tcp.socket_mut();
-        let mut total = 0;
-        if peek {
-            // What lies before the end of the ring.
-            total = socket.peek(usize::MAX).map_or(0, take);
+        let (id, mut tcb) = taken?;
+        let total = if peek {
+            // As far as it is in one piece.
+            take(tcb.peek())
         } else {
-            while socket.can_recv() {
-                let received = socket.recv(|bytes| {
-                    let len = take(bytes).min(bytes.len());
-                    (len, (len, len == bytes.len()))
-                });
-                let Ok((len, all)) = received else { break };
-                total += len;
-                if !all {
-                    break;
-                }
-            }
-        }
-        self.net.with(|state| state.give_back(id, tcp));
+            tcb.read(take)
+        };
+        self.net.with(|state| state.give_back(id, tcb));
         Ok(total)
     }
 
@@ -325,7 +308,7 @@ impl Socket for TcpSocket {
         let id = self.connection()?;
         self.net.with(|state| {
             let conn = state.conns.get_mut(id).ok_or(NetError::NotConnected)?;
-            if matches!(conn.state, tcp::State::SynSent | tcp::State::Closed) {
+            if matches!(conn.state, State::SynSent | State::Closed) {
                 return Err(NetError::NotConnected);
             }
             if how != Shutdown::Send {

@@ -4,11 +4,11 @@
 //! host goes from queue to queue. Only what leaves through the device passes through smoltcp,
 //! which knows where the neighbours are.
 
+use crate::buffers::buffer;
 use crate::flow::{Link, endpoint, is_host};
 use crate::links::NEVER;
 use crate::ports::Ports;
 use crate::slab::{Id, Slab};
-use crate::sockets::buffer;
 use crate::state::State;
 use crate::tcp::unspecified;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -261,7 +261,7 @@ impl State {
             let full = !sender.has_room();
             // The device is asked for help with IPv4 only, and which comes next is not known.
             let udp = (!sender.v6).then_some(IpProtocol::Udp);
-            let turn = self.links.egress(Link::Device, now, &mut sender.set, None, udp);
+            let turn = self.links.egress(Link::Device, now, &mut sender.set, udp);
             self.blocked |= turn.full;
             if turn.count > 0 {
                 sender.since = now;

@@ -3,7 +3,7 @@
 use crate::flow::{Link, is_host, is_loopback, socket_address};
 use crate::net::Net;
 use crate::slab::Id;
-use crate::sockets::buffer;
+use crate::buffers::buffer;
 use crate::tcp::{number, wanted};
 use crate::udp::{LONGEST, OVERHEAD, Udp};
 use alloc::collections::VecDeque;
@@ -91,7 +91,7 @@ impl Datagram for UdpSocket {
             let headers = if matches!(to.addr, IpAddress::Ipv4(_)) { 28 } else { 48 };
             let longest = match link {
                 Link::Loopback => LONGEST,
-                Link::Device => state.links.packet_caps(link).mtu.saturating_sub(headers),
+                Link::Device => state.links.caps(link).mtu.saturating_sub(headers),
             };
             if len > longest {
                 return Err(NetError::TooLong);

@@ -1,0 +1,310 @@
+//! Two ends and a wire between them that loses, doubles, swaps and delays.
+
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use unilith_tcp::{Flags, NEVER, Peer, Ring, Segment, State, Tcb, Verdict};
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1000 * MS;
+const LIMIT: usize = 8192;
+
+fn ring() -> Ring {
+    Ring::new(LIMIT, |_| true)
+}
+
+/// What happens to a segment: with a probability of so many in 256.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    lose: u8,
+    double: u8,
+    swap: u8,
+}
+
+/// A segment under way: when it arrives, to whom, and its bytes.
+struct World {
+    now: u64,
+    ends: [Tcb; 2],
+    wire: VecDeque<(u64, usize, Vec<u8>)>,
+    faults: Faults,
+    random: u64,
+    segments: usize,
+}
+
+impl World {
+    fn new(seed: u64, faults: Faults, iss: [u32; 2], mss: [u16; 2]) -> Self {
+        let client = Tcb::connect((1, 2), iss[0], mss[0], ring(), ring());
+        let server = Tcb::connect((2, 1), iss[1], mss[1], ring(), ring());
+        let random = seed | 1;
+        let mut world = Self {
+            now: SECOND,
+            ends: [client, server],
+            wire: VecDeque::new(),
+            faults,
+            random,
+            segments: 0,
+        };
+        for end in &mut world.ends {
+            end.set_ack_delay(5 * MS);
+        }
+        world
+    }
+
+    /// A world in which one end has called the other.
+    fn established(seed: u64, faults: Faults, iss: [u32; 2], mss: [u16; 2]) -> Self {
+        let mut world = Self::new(seed, Faults::default(), iss, mss);
+        let syn = world.outputs(0).remove(0);
+        let peer = Peer::of(&Segment::parse(&syn).unwrap().0);
+        let answer = Tcb::syn_ack((2, 1), iss[1], peer, mss[1], LIMIT);
+        world.ends[1] = Tcb::accept((2, 1), iss[1], peer, mss[1], ring(), ring());
+        world.ends[1].set_ack_delay(5 * MS);
+        assert_eq!(world.ends[0].input(world.now, &answer, &[]), Verdict::Taken);
+        world.run(SECOND);
+        assert_eq!(world.states(), [State::Established; 2]);
+        world.faults = faults;
+        world
+    }
+
+    fn states(&self) -> [State; 2] {
+        [self.ends[0].state(), self.ends[1].state()]
+    }
+
+    fn chance(&mut self, of: u8) -> bool {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 24 & 255) < u64::from(of)
+    }
+
+    fn outputs(&mut self, end: usize) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        let limit = self.ends[end].output(self.now, 64, &mut |header, payload| {
+            let mut bytes = vec![0; header.header_len()];
+            header.emit(&mut bytes);
+            bytes.extend(payload.concat());
+            out.push(bytes);
+            true
+        });
+        assert_eq!(limit.count, out.len());
+        out
+    }
+
+    fn send(&mut self, end: usize) {
+        for bytes in self.outputs(end) {
+            self.segments += 1;
+            let delay = MS + if self.chance(self.faults.swap) { 3 * MS } else { 0 };
+            if !self.chance(self.faults.lose) {
+                self.wire.push_back((self.now + delay, 1 - end, bytes.clone()));
+            }
+            if self.chance(self.faults.double) {
+                self.wire.push_back((self.now + 2 * delay, 1 - end, bytes));
+            }
+        }
+    }
+
+    /// Does what is due now; false if nothing ever will be.
+    fn step(&mut self) -> bool {
+        self.send(0);
+        self.send(1);
+        let first = (0..self.wire.len()).min_by_key(|index| self.wire[*index].0);
+        let timer = self.ends.iter().map(Tcb::deadline).min().unwrap_or(NEVER);
+        match first {
+            Some(index) if self.wire[index].0 <= timer => {
+                let (at, to, bytes) = self.wire.remove(index).unwrap();
+                self.now = self.now.max(at);
+                let (header, payload) = Segment::parse(&bytes).unwrap();
+                self.ends[to].input(self.now, &header, payload);
+                true
+            }
+            _ if timer < NEVER => {
+                self.now = self.now.max(timer);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn run(&mut self, ns: u64) {
+        let end = self.now + ns;
+        for _ in 0..200_000 {
+            if self.now >= end || !self.step() {
+                return;
+            }
+        }
+        panic!("never idle: {:?}", self.ends);
+    }
+
+    /// Sends everything in both directions, closing each when all is written.
+    fn exchange(&mut self, data: [&[u8]; 2]) {
+        let (mut written, mut got) = ([0; 2], [Vec::new(), Vec::new()]);
+        for _ in 0..400_000 {
+            for end in 0..2 {
+                let mut rest = &data[end][written[end]..];
+                written[end] += self.ends[end].write(&mut |room| {
+                    let len = room.len().min(rest.len());
+                    room[..len].copy_from_slice(&rest[..len]);
+                    rest = &rest[len..];
+                    len
+                });
+                if written[end] == data[end].len() {
+                    self.ends[end].close();
+                }
+                self.ends[end].read(&mut |bytes| {
+                    got[end].extend_from_slice(bytes);
+                    bytes.len()
+                });
+            }
+            let more = self.step();
+            let over = self.ends.iter().all(|end| end.is_over());
+            if over || !more {
+                break;
+            }
+        }
+        assert!(got[1] == data[0], "{} of {} bytes: {:?}", got[1].len(), data[0].len(), self.ends);
+        assert!(got[0] == data[1], "{} of {} bytes: {:?}", got[0].len(), data[1].len(), self.ends);
+        assert!(self.ends.iter().all(|end| end.is_over()), "{:?}", self.states());
+    }
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2654435761) >> 13) as u8).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// All bytes arrive, in order, and both ends close, whatever the wire does.
+    #[test]
+    fn everything_arrives(
+        seed: u64,
+        iss: [u32; 2],
+        mss in [100..1460u16, 100..1460u16],
+        lens in [0..60_000usize, 0..60_000usize],
+        lose in prop_oneof![Just(0u8), 0..60u8],
+        double in prop_oneof![Just(0u8), 0..60u8],
+        swap in prop_oneof![Just(0u8), 0..60u8],
+    ) {
+        let mut world = World::established(seed, Faults { lose, double, swap }, iss, mss);
+        let data = lens.map(pattern);
+        world.exchange([&data[0], &data[1]]);
+    }
+
+    /// The handshake may be lost, too; and both may call at the same time.
+    #[test]
+    fn both_call_at_the_same_time(seed: u64, iss: [u32; 2], lose in 0..60u8) {
+        let faults = Faults { lose, ..Faults::default() };
+        let mut world = World::new(seed, faults, iss, [1460, 1460]);
+        world.run(100 * SECOND);
+        prop_assert_eq!(world.states(), [State::Established; 2]);
+        world.exchange([&pattern(5000), &pattern(3000)]);
+    }
+
+    /// Segments from somebody else: no panic, and nothing that is out of window changes anything.
+    #[test]
+    fn nonsense(
+        many in prop::collection::vec((any::<u8>(), -3000..3000i32, -3000..3000i32, any::<u16>(), 0..1400usize), 1..40),
+    ) {
+        let mut world = World::established(7, Faults::default(), [u32::MAX - 50, 9], [1460, 1460]);
+        let (next, expected) = world.ends[1].numbers();
+        for (flags, seq, ack, window, len) in many {
+            let segment = Segment {
+                from: 1,
+                to: 2,
+                seq: expected.wrapping_add_signed(seq),
+                ack: next.wrapping_add_signed(ack),
+                flags: Flags(flags),
+                window,
+                ..Segment::default()
+            };
+            world.ends[1].input(world.now, &segment, &vec![0; len]);
+            world.ends[1].write(&mut |room| room.len().min(700));
+            for _ in 0..3 {
+                world.outputs(1);
+                let due = world.ends[1].deadline();
+                prop_assert!(due > world.now, "busy: {:?}", world.ends[1]);
+                world.now = due.min(world.now + SECOND);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_and_its_answer_are_two_segments() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    let before = world.segments;
+    for _ in 0..50 {
+        for (from, to) in [(0, 1), (1, 0)] {
+            assert_eq!(world.ends[from].write(&mut |room| room.len().min(40)), 40.min(LIMIT));
+            world.send(from);
+            let (at, _, bytes) = world.wire.pop_front().unwrap();
+            world.now = at;
+            let (header, payload) = Segment::parse(&bytes).unwrap();
+            world.ends[to].input(at, &header, payload);
+            assert_eq!(world.ends[to].read(&mut |bytes| bytes.len()), 40);
+            assert!(!world.ends[to].wants_output(world.now));
+        }
+    }
+    assert_eq!(world.segments - before, 100);
+}
+
+#[test]
+fn a_closed_window_is_tried_and_opens() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    let data = pattern(2 * LIMIT);
+    let mut rest = &data[..];
+    let mut write = |tcb: &mut Tcb| {
+        tcb.write(&mut |room| {
+            let len = room.len().min(rest.len());
+            room[..len].copy_from_slice(&rest[..len]);
+            rest = &rest[len..];
+            len
+        })
+    };
+    assert_eq!(write(&mut world.ends[0]), LIMIT);
+    world.run(SECOND);
+    assert_eq!(write(&mut world.ends[0]), LIMIT);
+    let before = world.segments;
+    world.run(600 * SECOND);
+    let probes = world.segments - before;
+    assert!((10..60).contains(&probes), "{probes} segments in ten minutes");
+    assert_eq!(world.ends[1].unread(), LIMIT);
+    let mut got = Vec::new();
+    for _ in 0..100 {
+        world.ends[1].read(&mut |bytes| {
+            got.extend_from_slice(bytes);
+            bytes.len()
+        });
+        world.run(50 * MS);
+    }
+    assert!(got == data);
+}
+
+#[test]
+fn one_loss_costs_no_time_out() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1000, 1000]);
+    world.run(SECOND);
+    let data = pattern(8000);
+    world.ends[0].write(&mut |room| {
+        let len = room.len().min(8000);
+        room[..len].copy_from_slice(&data[..len]);
+        len
+    });
+    world.send(0);
+    world.wire.remove(1);
+    let start = world.now;
+    while world.ends[1].unread() < 8000 && world.step() {}
+    assert!(world.now - start < 100 * MS, "{} ms", (world.now - start) / MS);
+}
+
+#[test]
+fn resets_are_believed_only_where_they_fit() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    let (_, expected) = world.ends[1].numbers();
+    let reset = |seq| Segment { from: 1, to: 2, seq, flags: Flags::RST, ..Segment::default() };
+    world.ends[1].input(world.now, &reset(expected + 1), &[]);
+    assert_eq!(world.ends[1].state(), State::Established);
+    assert_eq!(world.outputs(1).len(), 1, "RFC 5961: a challenge");
+    world.ends[1].input(world.now, &reset(expected.wrapping_sub(1)), &[]);
+    assert!(world.outputs(1).is_empty());
+    world.ends[1].input(world.now, &reset(expected), &[]);
+    assert_eq!(world.ends[1].state(), State::Closed);
+}
