@@ -2,7 +2,7 @@
 //! start when somebody waits for the first time.
 
 use crate::clock::{self, together};
-use crate::{devices, input};
+use crate::{devices, input, softmmu};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use unilith_sync::Once;
 use unilith_x86_64::apic::{self, LocalApic, Mode};
@@ -55,6 +55,7 @@ pub fn idle(deadline: u64) {
     } else if !arm(apic, deadline) {
         return core::hint::spin_loop();
     }
+    softmmu::tick();
     input::listen();
     // SAFETY: ring 0; `start` has run. What the timer or a device did meanwhile is pending.
     unsafe { interrupt::wait() };

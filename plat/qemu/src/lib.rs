@@ -18,6 +18,7 @@ mod input;
 mod memory;
 mod power;
 mod pvh;
+mod softmmu;
 mod user;
 
 use unilith_platform::{CounterClock, Event, Platform, Region, Stream};

@@ -89,12 +89,13 @@ pub trait Socket: Send + Sync {
     fn connect(&self, to: SocketAddr) -> Result<()>;
 
     /// Lends `fill` room in the send buffer, perhaps several times; it tells how much it wrote,
-    /// and stops the sending by writing less than there is room for. How much was written.
+    /// and stops the sending by writing less than there is room for. It may wait: nothing is locked.
+    /// How much was written.
     fn send(&self, fill: &mut dyn FnMut(&mut [u8]) -> usize) -> Result<usize>;
 
     /// Lends `take` what has been received, perhaps in several pieces; it tells how much it took,
-    /// and stops by taking less than there is. 0 is the end of the stream. With `peek` nothing is
-    /// removed.
+    /// and stops by taking less than there is; it may wait. 0 is the end of the stream. With `peek`
+    /// nothing is removed.
     fn receive(&self, peek: bool, take: &mut dyn FnMut(&[u8]) -> usize) -> Result<usize>;
 
     /// Closes one direction or both.

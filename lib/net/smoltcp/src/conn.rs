@@ -89,6 +89,8 @@ pub struct Conn {
     pub contended: bool,
     /// It is to be closed when the buffers are back.
     closing: bool,
+    /// It did not get its turn, as the buffers were away.
+    missed: bool,
     unresolved: bool,
     deferred: Vec<(Segment, Vec<u8>)>,
 }
@@ -120,6 +122,7 @@ impl Conn {
             abort_on_close: false,
             contended: false,
             closing: false,
+            missed: false,
             unresolved: false,
             deferred: Vec::new(),
         }
@@ -203,6 +206,11 @@ impl Conn {
         news && self.owner == Owner::Application
     }
 
+    /// When it needs a turn, if its control block does at `at`.
+    fn due(&mut self, at: u64, now: u64) -> u64 {
+        at.min(self.limit(now)).min(self.watch_silence(now))
+    }
+
     /// Nothing is left to be said.
     fn is_finished(&self) -> bool {
         self.tcb.as_ref().is_some_and(|tcb| tcb.is_over())
@@ -262,13 +270,17 @@ impl State {
         // Usually there is nothing to say before the application has said something.
         let quiet = !tcb.wants_output(now);
         let at = tcb.deadline();
-        let wake = conn.look();
+        let wake = conn.look().then(|| conn.queue.clone());
         let quiet = quiet && conn.owner != Owner::Orphan && !conn.is_finished();
-        let wake = wake.then(|| conn.queue.clone());
+        let (at, scheduled) = (conn.due(at, now), conn.scheduled);
         if let Some(queue) = wake {
             self.wake(&queue);
         }
-        if quiet { self.plan(id, at) } else { self.touch(id) }
+        if !quiet {
+            self.touch(id);
+        } else if at < scheduled {
+            self.schedule(id, at);
+        }
         verdict
     }
 
@@ -296,7 +308,10 @@ impl State {
         let given_up = conn.limit(now) <= now;
         conn.watch_silence(now);
         // The application has it: there will be another turn when it gives it back.
-        let Some(tcb) = &mut conn.tcb else { return };
+        let Some(tcb) = &mut conn.tcb else {
+            conn.missed = true;
+            return;
+        };
         self.statistics.turns += 1;
         if given_up {
             conn.error.get_or_insert(NetError::TimedOut);
@@ -374,20 +389,27 @@ impl State {
     /// Plans the next turn of a connection, for `at` at the latest.
     fn plan(&mut self, id: Id, at: u64) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        let at = at.min(conn.limit(self.now)).min(conn.watch_silence(self.now));
+        let at = conn.due(at, self.now);
         if at < conn.scheduled {
-            self.timers.remove(&(conn.scheduled, id));
-            conn.scheduled = at;
-            self.timers.insert((at, id));
+            self.schedule(id, at);
         }
     }
 
+    /// Has a connection given a turn at `at`, and not when that was planned before.
+    fn schedule(&mut self, id: Id, at: u64) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let before = core::mem::replace(&mut conn.scheduled, at);
+        self.timers.remove(&(before, id));
+        self.timers.insert((at, id));
+    }
+
     /// The application gives the buffers of a connection back.
-    pub fn give_back(&mut self, id: Id, tcb: Box<Tcb>) {
+    /// `busy`: it has something to say.
+    pub fn give_back(&mut self, id: Id, tcb: Box<Tcb>, busy: bool) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.unread = tcb.unread();
         conn.writable = tcb.is_writable();
-        let busy = tcb.wants_output(self.now) || conn.closing;
+        let busy = core::mem::take(&mut conn.missed) || busy || conn.closing;
         conn.tcb = Some(tcb);
         if core::mem::take(&mut conn.closing) {
             conn.close();

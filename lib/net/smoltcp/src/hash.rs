@@ -1,5 +1,6 @@
-//! SipHash-2-4 under a secret key: nobody outside can choose ports that collide in a table, or
-//! predict an initial sequence number.
+//! SipHash under a secret key: nobody outside can choose ports that collide in a table (SipHash-1-3,
+//! which says nothing of its result to anybody), or predict an initial sequence number
+//! (SipHash-2-4).
 //!
 //! Jean-Philippe Aumasson, Daniel J. Bernstein, "SipHash: a fast short-input PRF", 2012.
 
@@ -12,15 +13,13 @@ pub struct Secret(pub [u64; 2]);
 impl Secret {
     /// A number that depends on all of `words`.
     pub fn hash(&self, words: &[u64]) -> u64 {
-        let mut hasher = self.build_hasher();
+        let mut hasher: Sip<2, 4> = self.start();
         words.iter().for_each(|&word| hasher.write_u64(word));
         hasher.finish()
     }
-}
 
-impl BuildHasher for Secret {
-    type Hasher = Sip;
-    fn build_hasher(&self) -> Sip {
+    #[inline]
+    fn start<const C: usize, const D: usize>(&self) -> Sip<C, D> {
         let [k0, k1] = self.0;
         Sip {
             v: [
@@ -34,13 +33,22 @@ impl BuildHasher for Secret {
     }
 }
 
-/// The state of a hash: whole words only, which is what the keys of this crate are made of.
-pub struct Sip {
+impl BuildHasher for Secret {
+    type Hasher = Sip<1, 3>;
+    #[inline]
+    fn build_hasher(&self) -> Self::Hasher {
+        self.start()
+    }
+}
+
+/// The state of a hash with `C` rounds for a word and `D` at the end: whole words only, which is what the keys of this crate are made of.
+pub struct Sip<const C: usize, const D: usize> {
     v: [u64; 4],
     len: u64,
 }
 
-impl Sip {
+impl<const C: usize, const D: usize> Sip<C, D> {
+    #[inline]
     fn rounds(&mut self, count: usize) {
         let [mut a, mut b, mut c, mut d] = self.v;
         for _ in 0..count {
@@ -57,14 +65,15 @@ impl Sip {
         self.v = [a, b, c, d];
     }
 
+    #[inline]
     fn word(&mut self, word: u64) {
         self.v[3] ^= word;
-        self.rounds(2);
+        self.rounds(C);
         self.v[0] ^= word;
     }
 }
 
-impl Hasher for Sip {
+impl<const C: usize, const D: usize> Hasher for Sip<C, D> {
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
@@ -73,16 +82,18 @@ impl Hasher for Sip {
         }
     }
 
+    #[inline]
     fn write_u64(&mut self, word: u64) {
         self.len += 8;
         self.word(word);
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         let mut end = Self { v: self.v, len: self.len };
         end.word(self.len << 56);
         end.v[2] ^= 0xff;
-        end.rounds(4);
+        end.rounds(D);
         end.v.iter().fold(0, |sum, part| sum ^ part)
     }
 }

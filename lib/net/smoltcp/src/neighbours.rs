@@ -12,7 +12,8 @@ use core::net::Ipv6Addr;
 use smoltcp::phy::{ChecksumCapabilities, Medium};
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
-    EthernetRepr, HardwareAddress, Icmpv6Packet, Icmpv6Repr, IpAddress, IpProtocol, Ipv6Packet, Ipv6Repr, NdiscRepr,
+    EthernetRepr, HardwareAddress, Icmpv6Packet, Icmpv6Repr, IpAddress, IpProtocol, Ipv6Packet,
+    Ipv6Repr, NdiscRepr,
 };
 
 /// Neighbours that are remembered.

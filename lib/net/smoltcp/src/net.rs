@@ -59,6 +59,12 @@ impl Net {
         result
     }
 
+    /// Calls `action` with the state, which wakes nobody and does not ask for the time.
+    #[track_caller]
+    pub(crate) fn look<T>(&self, action: impl FnOnce(&mut State) -> T) -> T {
+        action(&mut self.state.lock())
+    }
+
     /// Does everything that there is to do; see `Poller::run`.
     pub fn poll(&self) {
         self.with(|state| state.run());

@@ -125,15 +125,7 @@ pub struct Port<'a> {
 
 impl<'a> Port<'a> {
     pub fn new(caps: Capabilities, frame: Option<&'a [u8]>, out: Out<'a>) -> Self {
-        Self {
-            caps,
-            frame,
-            out,
-            full: false,
-            count: 0,
-            frames: 0,
-            protocol: None,
-        }
+        Self { caps, frame, out, full: false, count: 0, frames: 0, protocol: None }
     }
 
     /// Remembers what is in a frame that goes out, and completes its checksum.

@@ -81,7 +81,7 @@ impl TcpSocket {
     /// Has the control block of a connection, if `ready` lets it.
     fn take(&self, ready: impl FnOnce(&mut Conn) -> Result<()>) -> Result<(Id, Box<Tcb>)> {
         let id = self.connection()?;
-        self.net.with(|state| {
+        self.net.look(|state| {
             let conn = state.conns.get_mut(id).ok_or(NetError::NotConnected)?;
             ready(conn)?;
             let tcb = conn.tcb.take();
@@ -265,7 +265,7 @@ impl Socket for TcpSocket {
         });
         let unsent = tcb.unsent();
         self.net.with(|state| {
-            state.give_back(id, tcb);
+            state.give_back(id, tcb, total > 0);
             if total > 0 && (cfg!(feature = "eager") || unsent >= AT_ONCE) {
                 state.turn(id);
                 state.links.flush();
@@ -300,7 +300,8 @@ impl Socket for TcpSocket {
         } else {
             tcb.read(take)
         };
-        self.net.with(|state| state.give_back(id, tcb));
+        let news = tcb.is_ack_due();
+        self.net.with(|state| state.give_back(id, tcb, news));
         Ok(total)
     }
 
@@ -329,7 +330,7 @@ impl Socket for TcpSocket {
         let inner = self.inner();
         let local = match inner.role {
             Role::Connection(id) => {
-                self.net.with(|state| state.conns.get(id).map(|conn| conn.flow.local))
+                self.net.look(|state| state.conns.get(id).map(|conn| conn.flow.local))
             }
             _ => None,
         };
@@ -338,7 +339,7 @@ impl Socket for TcpSocket {
 
     fn peer(&self) -> Option<SocketAddr> {
         let id = self.connection().ok()?;
-        let remote = self.net.with(|state| state.conns.get(id).map(|conn| conn.flow.remote))?;
+        let remote = self.net.look(|state| state.conns.get(id).map(|conn| conn.flow.remote))?;
         Some(socket_address(remote, self.v6))
     }
 
@@ -346,12 +347,12 @@ impl Socket for TcpSocket {
         match self.inner().role {
             // As Linux: hung up, and it would tell of no error but that.
             Role::Fresh => Ready { send: true, closed: true, ..Ready::default() },
-            Role::Listener(id) => self.net.with(|state| {
+            Role::Listener(id) => self.net.look(|state| {
                 let pending = state.listeners.get(id).is_some_and(|l| !l.pending.is_empty());
                 Ready { receive: pending, ..Ready::default() }
             }),
             Role::Connection(id) => {
-                { self.net.with(|state| state.conns.get(id).map(|conn| conn.ready())) }
+                { self.net.look(|state| state.conns.get(id).map(|conn| conn.ready())) }
                     .unwrap_or_default()
             }
         }
@@ -359,12 +360,12 @@ impl Socket for TcpSocket {
 
     fn take_error(&self) -> Option<NetError> {
         let id = self.connection().ok()?;
-        self.net.with(|state| state.conns.get_mut(id)?.error.take())
+        self.net.look(|state| state.conns.get_mut(id)?.error.take())
     }
 
     fn available(&self) -> usize {
         let Ok(id) = self.connection() else { return 0 };
-        self.net.with(|state| state.conns.get(id).map_or(0, |conn| conn.unread))
+        self.net.look(|state| state.conns.get(id).map_or(0, |conn| conn.unread))
     }
 
     fn set_no_delay(&self, on: bool) {

@@ -1,9 +1,9 @@
 //! Sockets of UDP, as applications see them.
 
+use crate::buffers::buffer;
 use crate::flow::{Link, is_host, is_loopback, socket_address};
 use crate::net::Net;
 use crate::slab::Id;
-use crate::buffers::buffer;
 use crate::tcp::{number, wanted};
 use crate::udp::{LONGEST, OVERHEAD, Udp};
 use alloc::collections::VecDeque;

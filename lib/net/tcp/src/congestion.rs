@@ -25,7 +25,13 @@ pub struct Congestion {
 
 impl Default for Congestion {
     fn default() -> Self {
-        Self { window: UNBOUNDED, threshold: UNBOUNDED, duplicates: 0, recover: None, doubtful: None }
+        Self {
+            window: UNBOUNDED,
+            threshold: UNBOUNDED,
+            duplicates: 0,
+            recover: None,
+            doubtful: None,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Segments that arrive (RFC 9293, 3.10.7).
 
+use crate::NEVER;
 use crate::segment::{Flags, Segment};
 use crate::seq::{at_most, before, between, later};
 use crate::tcb::{Peer, State, Tcb};
-use crate::NEVER;
 
 /// Between two answers to what is out of window and carries nothing, nanoseconds: otherwise two
 /// ends that disagree would answer each other for ever.
@@ -97,7 +97,8 @@ impl Tcb {
         let offset = segment.seq.wrapping_sub(self.expected);
         // What carries nothing may come from one who has filled the window.
         let starts_within = offset < window.max(1) || len == 0 && offset == window;
-        let ends_within = len > 0 && end.wrapping_sub(self.expected).wrapping_sub(1) < window.max(1);
+        let ends_within =
+            len > 0 && end.wrapping_sub(self.expected).wrapping_sub(1) < window.max(1);
         let spans = before(segment.seq, self.expected) && before(self.expected, end);
         if segment.flags.has(Flags::RST) {
             // RFC 5961, 3.2: only what fits exactly is believed.

@@ -216,11 +216,7 @@ impl Tcb {
         true
     }
 
-    fn send_syn(
-        &mut self,
-        now: u64,
-        send: &mut impl FnMut(&Segment, [&[u8]; 2]) -> bool,
-    ) -> bool {
+    fn send_syn(&mut self, now: u64, send: &mut impl FnMut(&Segment, [&[u8]; 2]) -> bool) -> bool {
         let syn = self.syn();
         if !send(&syn, [&[], &[]]) {
             return false;

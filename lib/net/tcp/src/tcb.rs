@@ -182,14 +182,7 @@ impl Tcb {
 
     /// A connection whose SYN was answered with `iss`, as by [`syn_ack`](Self::syn_ack), by
     /// somebody else: what comes next is its acknowledgement.
-    pub fn accept(
-        ports: (u16, u16),
-        iss: u32,
-        peer: Peer,
-        mss: u16,
-        tx: Ring,
-        rx: Ring,
-    ) -> Self {
+    pub fn accept(ports: (u16, u16), iss: u32, peer: Peer, mss: u16, tx: Ring, rx: Ring) -> Self {
         let mut tcb = Self::new(State::SynReceived, ports, iss, mss, tx, rx);
         tcb.meet(peer);
         (tcb.nxt, tcb.max) = (iss.wrapping_add(1), iss.wrapping_add(1));
@@ -281,6 +274,12 @@ impl Tcb {
     /// The next sequence number of this side, and of the other: what TIME-WAIT has to know.
     pub fn numbers(&self) -> (u32, u32) {
         (self.max, self.expected)
+    }
+
+    /// Whether an acknowledgement is to be sent, perhaps because what was read opened the window.
+    #[inline]
+    pub fn is_ack_due(&self) -> bool {
+        self.ack_now
     }
 
     /// What this side has sent, or may have to: a FIN counts.

@@ -29,13 +29,14 @@ pub trait File: Any + Send + Sync {
     }
 
     /// Reads what there is straight into `to`, if this file without positions can: then the bytes
-    /// are copied once.
+    /// are copied once. Who has something locked meanwhile has `to` prepared before.
     fn read_into(&self, to: &mut dyn Sink) -> Option<Result<usize>> {
         let _ = to;
         None
     }
 
-    /// Writes straight from `from`, if this file without positions can; how much was written.
+    /// Writes straight from `from`, if this file without positions can; how much was written. As
+    /// for what is locked, see [`read_into`](Self::read_into).
     fn write_from(&self, from: &mut dyn Source) -> Option<Result<usize>> {
         let _ = from;
         None

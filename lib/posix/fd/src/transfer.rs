@@ -59,7 +59,6 @@ fn read_seekable(file: &dyn File, offset: u64, to: &mut UserPieces<'_>) -> Resul
 
 /// Reads what a file without positions has; more would mean waiting again.
 fn read_available(file: &dyn File, to: &mut UserPieces<'_>) -> Result<usize> {
-    Sink::prepare(to);
     if let Some(result) = file.read_into(to) {
         return result;
     }
@@ -83,11 +82,10 @@ fn read_at(open: &Description, offset: u64, to: &[IoVec], nonblocking: bool) -> 
 
 /// Writes some of `from`, by way of a buffer if need be, and moves on by what was written.
 fn write_some(file: &dyn File, offset: u64, from: &mut UserPieces<'_>) -> Result<usize> {
-    if !file.is_seekable() {
-        Source::prepare(from);
-        if let Some(result) = file.write_from(from) {
-            return result;
-        }
+    if !file.is_seekable()
+        && let Some(result) = file.write_from(from)
+    {
+        return result;
     }
     with_buffer(Source::left(from), |buffer| {
         let start = *from;

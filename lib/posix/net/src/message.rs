@@ -43,10 +43,8 @@ fn send(
     let mut message = Outgoing { data, to, rights };
     let mut done = 0;
     loop {
-        let sent = wait_for(open, Direction::Write, nonblocking, |_| {
-            message.data.prepare();
-            socket.endpoint.send(&mut message)
-        });
+        let sent =
+            wait_for(open, Direction::Write, nonblocking, |_| socket.endpoint.send(&mut message));
         match sent {
             Ok(0) => return Ok(done),
             Ok(count) => done += count,
@@ -95,10 +93,8 @@ fn receive(
     let peek = flags & MSG_PEEK != 0;
     let mut message = Incoming { data, peek, from: None, length: 0, rights: Vec::new() };
     loop {
-        let got = wait_for(open, Direction::Read, nonblocking, |_| {
-            message.data.prepare();
-            socket.endpoint.receive(&mut message)
-        });
+        let got =
+            wait_for(open, Direction::Read, nonblocking, |_| socket.endpoint.receive(&mut message));
         let count = match got {
             Ok(count) => count,
             Err(error) if received.count == 0 => return Err(error),

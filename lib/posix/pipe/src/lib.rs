@@ -62,6 +62,7 @@ impl Pipe {
     }
 
     fn read(&self, to: &mut dyn Sink) -> Result<usize> {
+        to.prepare();
         if to.left() == 0 {
             return Ok(0);
         }
@@ -79,6 +80,7 @@ impl Pipe {
     }
 
     fn write(&self, from: &mut dyn Source) -> Result<usize> {
+        from.prepare();
         if from.left() == 0 {
             return Ok(0);
         }

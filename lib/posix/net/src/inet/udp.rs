@@ -87,6 +87,8 @@ impl Endpoint for Udp {
 
     fn receive(&self, message: &mut Incoming<'_>) -> Result<usize> {
         let (mut count, mut length, mut from) = (0, 0, None);
+        // The datagram is lent under a lock.
+        message.data.prepare();
         let data: &mut dyn Sink = &mut *message.data;
         let result = self.socket.receive_from(message.peek, &mut |sender, bytes| {
             length = bytes.len();

@@ -112,6 +112,7 @@ impl Channel {
         from: &Name,
         writer: &Arc<WaitQueue>,
     ) -> Result<usize> {
+        message.data.prepare();
         let mut state = self.state.lock();
         if state.closed {
             return Err(Errno::EPIPE);
@@ -160,6 +161,7 @@ impl Channel {
 
     /// Reads a message, or what there is of a stream; 0 if it is closed and empty.
     pub fn receive(&self, message: &mut Incoming<'_>) -> Result<usize> {
+        message.data.prepare();
         let (result, gone, writers) = {
             let mut state = self.state.lock();
             if state.is_empty() {
