@@ -432,7 +432,7 @@ fn ipv6_between_hosts_and_ipv4_at_a_socket_of_ipv6() {
 
 #[test]
 fn the_loopback_needs_no_device() {
-    let alone = unilith_smoltcp::Net::new(None, unilith_smoltcp::Addresses::default(), [5, 6]);
+    let alone = unilith_inet::Net::new(None, unilith_inet::Addresses::default(), [5, 6]);
     let world = World { a: alone.clone(), b: alone, ..World::new() };
     for (v6, host) in [(false, "127.0.0.1"), (false, "127.1.2.3"), (true, "::1")] {
         let listener = world.b.tcp(v6).unwrap();

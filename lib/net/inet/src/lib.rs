@@ -63,7 +63,7 @@ const TIME_WAIT: usize = unilith_config::number(option_env!("CONFIG_NET_TCP_TIME
 static NET: Once<Arc<Net>> = Once::new();
 
 /// The stack of this image.
-pub struct Smoltcp;
+pub struct Inet;
 
 /// Has the scheduler look after the stack.
 pub const POLLER: Poller = Poller { run, arm };
@@ -120,7 +120,7 @@ pub fn dns_servers() -> Vec<IpAddr> {
     NET.get().map(|net| net.dns_servers()).unwrap_or_default()
 }
 
-impl Stack for Smoltcp {
+impl Stack for Inet {
     fn tcp(v6: bool) -> Result<Arc<dyn Socket>> {
         net()?.tcp(v6)
     }
