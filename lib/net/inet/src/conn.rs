@@ -68,6 +68,8 @@ pub struct Conn {
     dirty: bool,
     /// When it is in the timers.
     pub scheduled: u64,
+    /// It is in the list of those that delay an acknowledgement.
+    delays: bool,
     /// When a segment arrived last.
     pub heard: u64,
     /// Since when the other end owes something; [`NEVER`]: it does not.
@@ -109,6 +111,7 @@ impl Conn {
             queue: Arc::new(WaitQueue::new()),
             dirty: false,
             scheduled: NEVER,
+            delays: false,
             heard: now,
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
@@ -269,7 +272,10 @@ impl State {
         let verdict = tcb.input(now, header, payload);
         // Usually there is nothing to say before the application has said something.
         let quiet = !tcb.wants_output(now);
-        let at = tcb.deadline();
+        let (at, ack_at) = (tcb.timer(), tcb.ack_deadline());
+        if ack_at != NEVER && !core::mem::replace(&mut conn.delays, true) {
+            self.acks.push_back((ack_at, id));
+        }
         let wake = conn.look().then(|| conn.queue.clone());
         let quiet = quiet && conn.owner != Owner::Orphan && !conn.is_finished();
         let (at, scheduled) = (conn.due(at, now), conn.scheduled);
@@ -282,6 +288,26 @@ impl State {
             self.schedule(id, at);
         }
         verdict
+    }
+
+    /// Gives those a turn that have delayed an acknowledgement long enough.
+    pub fn acks_due(&mut self) {
+        while let Some(&(at, id)) = self.acks.front()
+            && at <= self.now
+        {
+            self.acks.pop_front();
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            conn.delays = false;
+            // While the buffers are away nobody knows; there will be a turn when they are back.
+            let at = conn.tcb.as_ref().map_or(self.now, |tcb| tcb.ack_deadline());
+            if at <= self.now {
+                self.touch(id);
+            } else if at != NEVER {
+                // That one was sent; this is a later one.
+                conn.delays = true;
+                self.acks.push_back((at, id));
+            }
+        }
     }
 
     /// Gives those that have to be given a turn one.
@@ -332,7 +358,7 @@ impl State {
         let sent = tcb.output(now, BURST, &mut |header, payload| {
             links.transmit(link, hop, &Packet { flow, header, payload })
         });
-        let at = tcb.deadline();
+        let at = tcb.timer();
         self.blocked |= sent.full;
         self.news(id);
         let Some(conn) = self.conns.get_mut(id) else { return };

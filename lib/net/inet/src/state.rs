@@ -14,7 +14,7 @@ use crate::slab::{Id, Slab};
 use crate::timewait::TimeWait;
 use crate::udp::UdpTable;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
@@ -66,6 +66,8 @@ pub struct State {
     pub dirty: Vec<Id>,
     /// When others have to be.
     pub timers: BTreeSet<(u64, Id)>,
+    /// Those that delay an acknowledgement, all by the same time: in order.
+    pub acks: VecDeque<(u64, Id)>,
     /// Connections that wait for the address of a neighbour.
     pub unresolved: Vec<Id>,
     pub ports: Ports,
@@ -96,6 +98,7 @@ impl State {
             flows: HashMap::with_hasher(secret),
             dirty: Vec::new(),
             timers: BTreeSet::new(),
+            acks: VecDeque::new(),
             unresolved: Vec::new(),
             ports: Ports::default(),
             listeners: Slab::default(),
@@ -170,6 +173,7 @@ impl State {
             }
             self.touch(id);
         }
+        self.acks_due();
         self.half_open_due();
     }
 
@@ -183,8 +187,9 @@ impl State {
             return if self.blocked { self.now.saturating_add(200_000) } else { 0 };
         }
         let timer = self.timers.first().map_or(NEVER, |(at, _)| *at);
+        let ack = self.acks.front().map_or(NEVER, |(at, _)| *at);
         let lease = self.lease.as_ref().map_or(NEVER, |lease| lease.at);
-        timer.min(lease).min(self.half.next).min(self.udp.next)
+        timer.min(ack).min(lease).min(self.half.next).min(self.udp.next)
     }
 
     /// A frame from the device.

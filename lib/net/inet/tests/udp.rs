@@ -8,8 +8,8 @@ use smoltcp::wire::*;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use unilith_net_api::{Datagram, NetError, Offload, Result};
 use unilith_inet::{Addresses, Net};
+use unilith_net_api::{Datagram, NetError, Offload, Result};
 
 fn send_to(socket: &Arc<dyn Datagram>, to: Option<SocketAddr>, data: &[u8]) -> Result<()> {
     socket.send_to(to, data.len(), &mut |room| room.copy_from_slice(data))

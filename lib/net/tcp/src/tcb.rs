@@ -363,7 +363,20 @@ impl Tcb {
     /// When [`output`](Self::output) is due without anything happening before.
     #[inline]
     pub fn deadline(&self) -> u64 {
-        self.retransmit.min(self.persist).min(self.ack_at).min(self.probe_at)
+        self.timer().min(self.ack_at)
+    }
+
+    /// The part of [`deadline`](Self::deadline) that is about the other end's silence.
+    #[inline]
+    pub fn timer(&self) -> u64 {
+        self.retransmit.min(self.persist).min(self.probe_at)
+    }
+
+    /// The other part: when an acknowledgement has been delayed for as long as it may. It never
+    /// comes nearer.
+    #[inline]
+    pub fn ack_deadline(&self) -> u64 {
+        self.ack_at
     }
 
     /// Whether a SYN is to be sent.

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use unilith_inet::{Addresses, Net};
 use unilith_net_api::{Device, NetError, Offload, Received, Socket};
 use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
-use unilith_inet::{Addresses, Net};
 
 pub const SECOND: u64 = 1_000_000_000;
 
