@@ -16,5 +16,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # the library's 5 makes clients that come together wait a second
+
+
 print("listening at port 8000")
-http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+Server(("", 8000), Handler).serve_forever()

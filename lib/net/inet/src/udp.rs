@@ -276,10 +276,13 @@ impl State {
                 socket.waiting = false;
             }
             if stuck {
-                // Nobody has the address: what waits is lost.
+                // Nobody has the address: what waits is lost, and a socket that has a peer says so.
                 socket.sender = None;
+                if socket.peer.is_some() {
+                    socket.error = Some(NetError::Unreachable);
+                }
             }
-            if full && socket.can_send() {
+            if full && socket.can_send() || socket.error.is_some() {
                 self.wake(&queue);
             }
             left && !stuck

@@ -189,6 +189,19 @@ fn a_neighbour_that_does_not_answer_blocks_nobody_else() {
 }
 
 /// An Ethernet frame with a packet of IPv4.
+#[test]
+fn a_connected_socket_hears_that_nobody_has_the_address() {
+    let world = World::new();
+    let client = world.a.udp(false).unwrap();
+    client.connect(Some(ip(Ipv4Addr::new(10, 0, 0, 99), 53))).unwrap();
+    send_to(&client, None, b"nobody").unwrap();
+    world.pass(2 * SECOND);
+    assert_eq!(client.take_error(), None);
+    world.pass(4 * SECOND);
+    assert_eq!(client.take_error(), Some(NetError::Unreachable));
+    send_to(&client, None, b"again").unwrap();
+}
+
 fn frame(from: Ipv4Addr, to: Ipv4Addr, protocol: IpProtocol, payload: &[u8]) -> Vec<u8> {
     let ip = IpRepr::new(from.into(), to.into(), protocol, payload.len(), 64);
     let mut frame = vec![0; 14 + ip.buffer_len()];

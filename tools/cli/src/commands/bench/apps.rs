@@ -1,6 +1,7 @@
 //! `unilith bench apps`: servers beside the same servers on Linux, in the same QEMU, on the same
 //! network, in turn.
 
+use super::counter::Counter;
 use super::guest::{Guest, Probe};
 use super::load::Load;
 use super::{finish, linux, summary};
@@ -16,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-use unilith_vmm::devices::{USER_ADDRESS, USER_GATEWAY, USER_PREFIX};
+use unilith_vmm::devices::{USER_ADDRESS, USER_DNS, USER_GATEWAY, USER_PREFIX};
 use unilith_vmm::{Launch, Monitor, Network, Publish, host, qemu};
 
 /// A server that is measured.
@@ -27,7 +28,7 @@ struct Server {
     loads: &'static [Load],
 }
 
-const SERVERS: [Server; 2] = [
+const SERVERS: [Server; 3] = [
     Server {
         name: "redis",
         port: 6379,
@@ -43,6 +44,12 @@ const SERVERS: [Server; 2] = [
         },
         loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
     },
+    Server {
+        name: "python",
+        port: 8000,
+        probe: Probe { ask: "GET / HTTP/1.1\r\nHost: test\r\n\r\n", answer: "HTTP/1.0 200" },
+        loads: &[Load::Http { keep: false }],
+    },
 ];
 
 /// The interface of the benchmark's own network namespace.
@@ -51,6 +58,8 @@ const TAP: &str = "tap0";
 const BOOT_LIMIT: Duration = Duration::from_secs(30);
 /// No load takes that long.
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
+/// Requests before those whose instructions are counted.
+const WARM: u32 = 1000;
 /// Requests after which a server counts as working in its memory.
 const PROOF: u32 = 500;
 
@@ -118,6 +127,8 @@ impl Place {
             ip("link set lo up")?;
             ip(&format!("tuntap add dev {TAP} mode tap"))?;
             ip(&format!("addr add {USER_GATEWAY}/{USER_PREFIX} dev {TAP}"))?;
+            // Who asks for a name is refused at once: to wait for that would be measured.
+            ip(&format!("addr add {USER_DNS}/{USER_PREFIX} dev {TAP}"))?;
             ip(&format!("link set {TAP} up"))?;
             // Nobody waits for an answer about the address: one that is late costs a second.
             let mac = mac.join(":");
@@ -213,6 +224,8 @@ fn measure(args: &Bench, server: &Server, mut peers: Vec<Peer>, place: &Place) -
     }
     let mut sides = Map::new();
     for peer in &mut peers {
+        say(format_args!("unilith: {}: {:?}, instructions", server.name, peer.side));
+        let instructions = peer.instructions(args, server, place)?;
         say(format_args!("unilith: {}: {:?}, smallest memory", server.name, peer.side));
         let smallest = peer.smallest_memory(server, place)?;
         let rates: Map<String, Value> =
@@ -228,6 +241,7 @@ fn measure(args: &Bench, server: &Server, mut peers: Vec<Peer>, place: &Place) -
                 "smallest_memory_kib": smallest,
                 "boot_to_first_answer_ms": summary(std::mem::take(&mut peer.boots)),
                 "requests_per_second": rates,
+                "guest_instructions_per_request": instructions,
             }),
         );
     }
@@ -259,6 +273,32 @@ impl Peer {
         Ok(())
     }
 
+    /// Instructions that the guest executes for a request of each load: all of them, the
+    /// program's, the kernel's, and what else it does meanwhile.
+    fn instructions(&mut self, args: &Bench, server: &Server, place: &Place) -> Result<Value> {
+        let counter = Counter::new(&project::root()?.join("build/bench"))?;
+        let mut launch = Launch { extra: counter.args(), ..self.launch.clone() };
+        let at = place.connect(&mut launch, server.port)?;
+        let mut guest = Guest::start(&launch)?;
+        if guest.first_answer(at, server.probe, BOOT_LIMIT).is_none() {
+            return Err(self.failed(server, &guest, "no answer while instructions are counted"));
+        }
+        let mut found = Map::new();
+        for load in server.loads {
+            let run = |requests| {
+                load.run(at, requests, LOAD_LIMIT)
+                    .map_err(|error| self.failed(server, &guest, &error.to_string()))
+            };
+            run(WARM.min(args.requests))?;
+            let before = counter.read()?;
+            run(args.requests)?;
+            let per_request =
+                (counter.read()? - before) as f64 / f64::from(load.requests(args.requests));
+            found.insert(load.name(), json!(per_request.round() as u64));
+        }
+        Ok(Value::Object(found))
+    }
+
     /// The smallest memory in which it serves, KiB, by bisection.
     fn smallest_memory(&mut self, server: &Server, place: &Place) -> Result<u64> {
         let slowest = self.boots.iter().copied().fold(0.0, f64::max);
@@ -285,7 +325,7 @@ impl Peer {
 
 fn table(result: &Value) -> String {
     let mut text = format!(
-        "servers in QEMU ({}, network {}), medians\n\n{:<44} {:>14} {:>14} {:>8}\n",
+        "servers in QEMU ({}, network {}), medians\n\n{:<60} {:>14} {:>14} {:>8}\n",
         result["accel"].as_str().unwrap_or_default(),
         result["network"].as_str().unwrap_or_default(),
         "",
@@ -303,7 +343,7 @@ fn table(result: &Value) -> String {
             let show = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.0}"));
             let ratio = ours.zip(theirs).map(|(a, b)| format!("{:.2}", a / b));
             text.push_str(&format!(
-                "{:<44} {:>14} {:>14} {:>8}\n",
+                "{:<60} {:>14} {:>14} {:>8}\n",
                 format!("{name}: {what}"),
                 show(ours),
                 show(theirs),
@@ -317,6 +357,11 @@ fn table(result: &Value) -> String {
         let some = sides.into_iter().find_map(Value::as_object);
         for load in some.into_iter().flatten().map(|(load, _)| load) {
             row(&format!("{load}, 1/s"), &["requests_per_second", load, "median"]);
+        }
+        let counts = ["unilith", "linux"].map(|side| &app[side]["guest_instructions_per_request"]);
+        let some = counts.into_iter().find_map(Value::as_object);
+        for load in some.into_iter().flatten().map(|(load, _)| load) {
+            row(&format!("{load}, instructions"), &["guest_instructions_per_request", load]);
         }
     }
     text

@@ -20,6 +20,23 @@ pub enum Load {
 }
 
 impl Load {
+    /// What it is called where all of its requests are taken together.
+    pub fn name(self) -> String {
+        match self {
+            Self::Redis { pipeline } => format!("SET and GET -c {CONNECTIONS} -P {pipeline}"),
+            Self::Http { keep: true } => format!("GET -c {CONNECTIONS}, keep-alive"),
+            Self::Http { keep: false } => format!("GET -c {CONNECTIONS}, connection per request"),
+        }
+    }
+
+    /// Requests that it makes if it is told to make `requests`.
+    pub fn requests(self, requests: u32) -> u32 {
+        match self {
+            Self::Redis { .. } => 2 * requests,
+            Self::Http { .. } => requests,
+        }
+    }
+
     /// The program and the Debian package that has it.
     pub fn tool(self) -> (&'static str, &'static str) {
         match self {
@@ -74,8 +91,7 @@ fn http(text: &str, keep: bool) -> Option<Vec<(String, f64)>> {
     if value("Failed requests:")? > 0.0 || value("Non-2xx responses:").is_some() {
         return None;
     }
-    let name = if keep { "keep-alive" } else { "connection per request" };
-    Some(vec![(format!("GET -c {CONNECTIONS}, {name}"), value("Requests per second:")?)])
+    Some(vec![(Load::Http { keep }.name(), value("Requests per second:")?)])
 }
 
 /// What a command prints, if it succeeds in time.

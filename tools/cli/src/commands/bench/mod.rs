@@ -2,6 +2,7 @@
 
 mod apps;
 mod boot;
+mod counter;
 mod guest;
 mod linux;
 mod load;
