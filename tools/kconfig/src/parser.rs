@@ -109,7 +109,12 @@ impl<'m, 'e> Parser<'m, 'e> {
         let name = path.strip_prefix(&self.srctree).unwrap_or(path).to_string_lossy().into_owned();
         let text =
             files::read(path).map_err(|e| Error::plain(format!("{}: {e}", path.display())))?;
-        self.file(&name, &text)
+        self.file(&name, &text)?;
+        if self.menus[MenuId::ROOT].prompt.is_none() {
+            self.entry = MenuId::ROOT;
+            self.add_prompt(PropertyKind::Menu, "Main menu", None);
+        }
+        Ok(())
     }
 
     /// Says something about the statement at hand.
