@@ -144,7 +144,7 @@ impl State<'_> {
     }
 
     /// The value of the condition under which an entry's prompt is shown, where it counts.
-    pub(crate) fn prompt_value(&mut self, id: SymbolId, property: PropertyId) -> Tristate {
+    fn prompt_value(&mut self, id: SymbolId, property: PropertyId) -> Tristate {
         let tree = self.tree;
         let symbol = &tree.symbols[id];
         let value = self.condition(tree.menus[property].condition);
@@ -167,7 +167,9 @@ impl State<'_> {
         let mut visible = No;
         for &property in &symbol.properties {
             if tree.menus[property].text().is_some() {
-                visible = visible.max(self.prompt_value(id, property));
+                let value = self.prompt_value(id, property);
+                self.prompts[property.0 as usize] = value;
+                visible = visible.max(value);
             }
         }
         if visible == Mod && (symbol.kind != Kind::Tristate || self.modules == No) {

@@ -20,6 +20,8 @@ pub struct Options {
     pub srctree: Option<PathBuf>,
     /// What `$(NAME)` and the commands of `$(shell,...)` see.
     pub environment: BTreeMap<String, String>,
+    /// Where the commands of `$(shell,...)` run; this process's own directory if `None`.
+    pub directory: Option<PathBuf>,
     /// A file that keeps the answers of `$(shell,...)`.
     pub shell_cache: Option<PathBuf>,
 }
@@ -60,8 +62,7 @@ impl Tree {
     pub fn load_with(root: &Path, options: &Options) -> Result<Self, Error> {
         let directory = root.parent().unwrap_or(Path::new("")).to_owned();
         let srctree = options.srctree.clone().unwrap_or(directory);
-        let shell = Shell::new(&options.environment, options.shell_cache.as_deref())
-            .map_err(Error::plain)?;
+        let shell = Shell::new(options).map_err(Error::plain)?;
         let mut macros = Macros::new(&options.environment, shell);
         let mut parser = Parser::new(&mut macros, &srctree);
         let read = parser.root(root);

@@ -4,7 +4,7 @@
 //! cache a question is asked once: an answer counts for the same command in the same environment.
 
 use crate::hash::Map;
-use std::collections::BTreeMap;
+use crate::model::Options;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
@@ -22,21 +22,19 @@ const UNRELATED: [&str; 7] =
 
 /// Runs commands in an environment.
 pub struct Shell<'a> {
-    environment: &'a BTreeMap<String, String>,
+    options: &'a Options,
     cache: Option<Cache>,
 }
 
 impl<'a> Shell<'a> {
-    /// `cache` is the file that keeps the answers.
+    /// Reads the cache file, if there is to be one.
     ///
     /// # Errors
     /// A cache file that is something else.
-    pub fn new(
-        environment: &'a BTreeMap<String, String>,
-        cache: Option<&Path>,
-    ) -> Result<Self, String> {
-        let cache = cache.map(|path| Cache::read(path, environment)).transpose()?;
-        Ok(Self { environment, cache })
+    pub fn new(options: &'a Options) -> Result<Self, String> {
+        let cache = options.shell_cache.as_ref();
+        let cache = cache.map(|path| Cache::read(path, options)).transpose()?;
+        Ok(Self { options, cache })
     }
 
     /// What a command prints, in one line.
@@ -44,7 +42,7 @@ impl<'a> Shell<'a> {
         if let Some(answer) = self.cache.as_ref().and_then(|cache| cache.get(command)) {
             return Ok(answer.to_owned());
         }
-        let answer = run(command, self.environment)?;
+        let answer = run(command, self.options)?;
         if let Some(cache) = &mut self.cache {
             cache.put(command, &answer);
         }
@@ -60,16 +58,14 @@ impl<'a> Shell<'a> {
     }
 }
 
-fn run(command: &str, environment: &BTreeMap<String, String>) -> Result<String, String> {
+fn run(command: &str, options: &Options) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("the shell cannot be run: {e}");
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", command])
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::inherit())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).env_clear().envs(&options.environment).stdout(Stdio::piped());
+    if let Some(directory) = &options.directory {
+        shell.current_dir(directory);
+    }
+    let mut child = shell.spawn().map_err(failed)?;
     let mut output = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         stdout.take(OUTPUT_MAX as u64).read_to_end(&mut output).map_err(failed)?;
@@ -89,10 +85,10 @@ struct Cache {
 }
 
 impl Cache {
-    fn read(path: &Path, environment: &BTreeMap<String, String>) -> Result<Self, String> {
+    fn read(path: &Path, options: &Options) -> Result<Self, String> {
         let mut cache = Self {
             path: path.to_owned(),
-            here: digest(environment),
+            here: digest(options),
             answers: Map::default(),
             changed: false,
         };
@@ -145,15 +141,18 @@ impl Cache {
     }
 }
 
-/// 128 bits that stand for an environment (FNV-1a).
-fn digest(environment: &BTreeMap<String, String>) -> String {
+/// 128 bits that stand for an environment and a directory (FNV-1a).
+fn digest(options: &Options) -> String {
     let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
     let mut add = |bytes: &[u8]| {
         for b in bytes.iter().chain(&[0]) {
             hash = (hash ^ u128::from(*b)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
         }
     };
-    for (name, value) in environment {
+    if let Some(directory) = &options.directory {
+        add(directory.as_os_str().as_encoded_bytes());
+    }
+    for (name, value) in &options.environment {
         if !UNRELATED.contains(&name.as_str()) {
             add(name.as_bytes());
             add(value.as_bytes());

@@ -51,6 +51,8 @@ pub(crate) struct Slot {
 pub struct State<'t> {
     pub(crate) tree: &'t Tree,
     pub(crate) slots: Vec<Slot>,
+    /// By property: the visibility of symbols' prompts, as it was computed last.
+    pub(crate) prompts: Vec<Tristate>,
     /// The value of the symbol that says whether modules are on, when it was computed last.
     pub(crate) modules: Tristate,
     /// The configuration is not what a file says.
@@ -91,6 +93,7 @@ impl<'t> State<'t> {
         Self {
             tree,
             slots,
+            prompts: vec![Tristate::No; tree.menus.properties.len()],
             modules: Tristate::No,
             changed: true,
             warnings: vec![],
@@ -270,7 +273,7 @@ impl<'t> State<'t> {
         let visible = match entry.symbol {
             Some(symbol) => {
                 self.calculate(symbol);
-                self.prompt_value(symbol, prompt)
+                self.prompts[prompt.0 as usize]
             }
             None => self.condition(tree.menus[prompt].condition),
         };

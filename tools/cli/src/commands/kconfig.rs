@@ -19,6 +19,7 @@ pub fn kconfig(args: &Kconfig) -> Result {
     let options = Options {
         srctree: Some(session.srctree.clone()),
         environment: session.environment.clone(),
+        directory: None,
         shell_cache: args.shell_cache.clone(),
     };
     let tree = Tree::load_with(&args.kconfig, &options).map_err(Error::usage)?;

@@ -167,6 +167,7 @@ pub fn load(place: &Place) -> Result<Tree, Error> {
     let options = Options {
         srctree: Some(place.root.to_owned()),
         environment: place.environment.clone(),
+        directory: Some(place.root.to_owned()),
         shell_cache: None,
     };
     Tree::load_with(&place.root.join("Kconfig"), &options)

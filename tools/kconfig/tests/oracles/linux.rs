@@ -90,6 +90,7 @@ fn a_shell_cache_answers_as_the_shell_does() {
     let options = unilith_kconfig::Options {
         srctree: Some(linux.root.clone()),
         environment: linux.environment.clone(),
+        directory: Some(linux.root.clone()),
         shell_cache: Some(scratch.file("cache")),
     };
     let load = || Tree::load_with(&linux.root.join("Kconfig"), &options).expect("the tree");
