@@ -39,9 +39,8 @@ impl Finalizer<'_> {
         let own = &self.symbols[symbol];
         let name = own.label();
         let Some(value) = value else {
-            return matches!(own.kind, Kind::String | Kind::Int | Kind::Hex).then(|| {
-                format!("default for config symbol '{name}' must be a single symbol")
-            });
+            return matches!(own.kind, Kind::String | Kind::Int | Kind::Hex)
+                .then(|| format!("default for config symbol '{name}' must be a single symbol"));
         };
         if matches!(own.kind, Kind::Int | Kind::Hex) && !self.is_number(own.kind, value) {
             return Some(format!("'{name}': number is invalid"));

@@ -46,11 +46,9 @@ impl Probability {
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts: Result<Vec<u32>, _> = text.split(':').map(str::parse).collect();
         let probability = match parts.as_deref() {
-            Ok([all]) => Self {
-                bool_yes: *all,
-                tristate_yes: all - all / 2,
-                tristate_mod: all / 2,
-            },
+            Ok([all]) => {
+                Self { bool_yes: *all, tristate_yes: all - all / 2, tristate_mod: all / 2 }
+            }
             Ok([yes, module]) => Self {
                 bool_yes: yes.saturating_add(*module),
                 tristate_yes: *yes,

@@ -35,7 +35,7 @@ impl fmt::Display for NotHeld {
 /// Where a value comes from.
 enum Origin {
     User,
-    Choice(SymbolId),
+    Choice,
     Select(SymbolId),
     Imply(SymbolId),
     Default(PropertyId),
@@ -69,7 +69,9 @@ impl Tree {
                 let texts: Vec<String> = parts
                     .iter()
                     .map(|part| match self.exprs[*part] {
-                        Expr::Nary(..) if parts.len() > 1 => format!("({})", self.expression(*part)),
+                        Expr::Nary(..) if parts.len() > 1 => {
+                            format!("({})", self.expression(*part))
+                        }
                         _ => self.expression(*part),
                     })
                     .collect();
@@ -212,8 +214,8 @@ impl State<'_> {
         let symbol = &tree.symbols[id];
         self.calculate(id);
         let slot = self.slot(id).clone();
-        if let Some(choice) = symbol.member_of.filter(|_| slot.visible != No) {
-            return Origin::Choice(choice);
+        if symbol.member_of.is_some() && slot.visible != No {
+            return Origin::Choice;
         }
         if symbol.kind.is_bool() {
             if slot.user && slot.visible != No && slot.user_tri.min(slot.visible) >= slot.selected {
@@ -256,7 +258,7 @@ impl State<'_> {
             Origin::Imply(by) => {
                 format!("implied by {} ({})", tree.symbols[by].name, tree.cause_place(by, id))
             }
-            Origin::Choice(_) => "by its choice".to_owned(),
+            Origin::Choice => "by its choice".to_owned(),
             Origin::Nothing if self.slot(id).direct != No => "nothing sets it".to_owned(),
             Origin::Nothing => format!("it depends on {}", tree.dependencies(symbol)),
         };
@@ -312,9 +314,7 @@ impl State<'_> {
                 }
             }
         }
-        for (what, causes) in
-            [("Selected", &symbol.selected_by), ("Implied", &symbol.implied_by)]
-        {
+        for (what, causes) in [("Selected", &symbol.selected_by), ("Implied", &symbol.implied_by)] {
             for &cause in causes {
                 let value = self.evaluate(cause);
                 let first = tree.exprs.operands(Operator::And, cause).first().copied();

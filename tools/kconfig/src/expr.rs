@@ -210,11 +210,6 @@ impl Exprs {
             }
         }
     }
-
-    /// How many expressions there are.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
 }
 
 impl std::ops::Index<ExprId> for Exprs {

@@ -133,8 +133,7 @@ impl Finalizer<'_> {
                 let from = exprs.symbol(symbol);
                 let cause = exprs.and(Some(from), condition);
                 let target = &mut self.symbols[by];
-                let list =
-                    if weak { &mut target.implied_by } else { &mut target.selected_by };
+                let list = if weak { &mut target.implied_by } else { &mut target.selected_by };
                 list.extend(cause);
             }
         }
@@ -246,5 +245,4 @@ impl Finalizer<'_> {
             _ => None,
         }
     }
-
 }

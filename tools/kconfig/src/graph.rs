@@ -11,6 +11,9 @@ use crate::symbol::{Symbol, SymbolId};
 /// Inputs of inputs beyond which values are computed in order.
 const DEMAND_DEPTH_MAX: u32 = 150;
 
+/// Steps of a loop that an error shows.
+const STEPS_SHOWN: usize = 40;
+
 /// Why the value of one symbol depends on that of another.
 #[derive(Clone, Copy, Debug)]
 enum Reason {
@@ -45,7 +48,8 @@ fn inputs(tree: &Tree, of: SymbolId, ranges: bool) -> Vec<Edge> {
         let mut add = |id: ExprId, reason: Reason, line: Option<Line>| {
             tree.exprs.symbols(id, &mut |to| {
                 // The members of a choice depend on it by being its members.
-                if !tree.symbols[to].constant && !(to == of && tree.symbols[of].choice) {
+                let own_choice = to == of && tree.symbols[of].choice;
+                if !tree.symbols[to].constant && !own_choice {
                     edges.push(Edge { to, from, reason, line });
                 }
             });
@@ -140,10 +144,14 @@ fn walk(tree: &Tree, ranges: bool) -> Result<Vec<(SymbolId, u32)>, Vec<Edge>> {
 /// Fails if there is a loop, and says how it goes.
 pub fn check(tree: &Tree) -> Result<(), Error> {
     let Err(path) = walk(tree, false) else { return Ok(()) };
-    let lines: Vec<String> = path.iter().map(|edge| step(tree, edge)).collect();
+    let steps = path.iter().take(STEPS_SHOWN).map(|edge| step(tree, edge));
+    let mut lines: Vec<String> = steps.collect();
+    if path.len() > STEPS_SHOWN {
+        lines.push(format!("  and {} more", path.len() - STEPS_SHOWN));
+    }
     let Some(first) = path.first() else { return Ok(()) };
     let mut names: Vec<&str> = vec![];
-    for edge in &path {
+    for edge in path.iter().take(STEPS_SHOWN) {
         let own = tree.symbols[edge.from].label();
         if names.last() != Some(&own) {
             names.push(own);

@@ -155,16 +155,19 @@ impl Tree {
 
     /// Where a symbol is first defined.
     pub fn defined_at(&self, symbol: &Symbol) -> Location {
-        symbol.entries.first().map_or_else(Location::default, |entry| {
-            self.location(self.menus[*entry].line)
-        })
+        symbol
+            .entries
+            .first()
+            .map_or_else(Location::default, |entry| self.location(self.menus[*entry].line))
     }
 
     /// What a menu shows for a symbol; `None` if users do not set it.
     pub fn prompt(&self, symbol: &Symbol) -> Option<&str> {
-        symbol.entries.iter().find_map(|entry| self.menus[*entry].prompt).and_then(|prompt| {
-            self.menus[prompt].text()
-        })
+        symbol
+            .entries
+            .iter()
+            .find_map(|entry| self.menus[*entry].prompt)
+            .and_then(|prompt| self.menus[prompt].text())
     }
 
     /// A symbol's help text; empty if there is none.

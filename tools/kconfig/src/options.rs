@@ -180,8 +180,7 @@ impl Parser<'_, '_> {
     }
 
     fn add_property(&mut self, symbol: SymbolId, kind: PropertyKind, condition: Option<ExprId>) {
-        let id =
-            self.menus.add(Property { kind, entry: self.entry, condition, line: self.line });
+        let id = self.menus.add(Property { kind, entry: self.entry, condition, line: self.line });
         self.symbols[symbol].properties.push(id);
     }
 

@@ -173,12 +173,7 @@ impl<'m, 'e> Parser<'m, 'e> {
     }
 
     /// The names of the files that a `source` names.
-    fn sourced(
-        &mut self,
-        from: &str,
-        keyword: &str,
-        pattern: &str,
-    ) -> Result<Vec<String>, String> {
+    fn sourced(&mut self, from: &str, keyword: &str, pattern: &str) -> Result<Vec<String>, String> {
         let pattern = match from.rsplit_once('/') {
             Some((directory, _)) if keyword.ends_with("rsource") && !pattern.starts_with('/') => {
                 format!("{directory}/{pattern}")

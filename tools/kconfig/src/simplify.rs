@@ -96,9 +96,7 @@ impl<'a> Simplifier<'a> {
             }
             Expr::Not(inner) => match self.exprs[inner].clone() {
                 Expr::Not(inner) => self.transform(inner, symbols),
-                Expr::Compare(a, comparison, b) => {
-                    self.exprs.compare(a, comparison.negated(), b)
-                }
+                Expr::Compare(a, comparison, b) => self.exprs.compare(a, comparison.negated(), b),
                 Expr::Nary(operator, list) => {
                     let list: Vec<ExprId> =
                         list.iter().map(|operand| self.exprs.not(*operand)).collect();
@@ -223,8 +221,7 @@ impl<'a> Simplifier<'a> {
             Operator::And => SymbolId::YES,
             Operator::Or => SymbolId::NO,
         });
-        let constant =
-            |e: &Expr| matches!(e, Expr::Symbol(SymbolId::YES | SymbolId::NO));
+        let constant = |e: &Expr| matches!(e, Expr::Symbol(SymbolId::YES | SymbolId::NO));
         for l in &mut left {
             for r in &mut right {
                 if l == r && constant(&self.exprs[*l]) {

@@ -5,7 +5,6 @@ use crate::model::Tree;
 use crate::state::State;
 use crate::symbol::{Kind, SymbolId};
 
-
 /// The value of every symbol.
 #[derive(Clone, Debug)]
 pub struct Solution {
@@ -65,12 +64,11 @@ impl Tree {
 
     /// The whole configuration as a `.config` file; `heading` is its first comment.
     pub fn to_config(&self, config: &Config, heading: &str) -> String {
-        self.state(config).to_config_with(heading)
+        self.state(config).write_config_with(heading)
     }
 
     /// The assignments that differ from what defaults give.
     pub fn to_defconfig(&self, config: &Config) -> String {
-        self.state(config).to_defconfig()
+        self.state(config).write_defconfig()
     }
-
 }

@@ -206,7 +206,7 @@ impl<'t> State<'t> {
                 self.calculate(*symbol);
                 self.slot(*symbol).tri
             }
-            Expr::Not(inner) => self.evaluate(*inner).not(),
+            Expr::Not(inner) => !self.evaluate(*inner),
             Expr::Nary(Operator::And, list) => {
                 list.iter().fold(Tristate::Yes, |all, operand| all.min(self.evaluate(*operand)))
             }

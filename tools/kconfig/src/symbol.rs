@@ -193,10 +193,6 @@ impl Symbols {
     pub fn ids(&self) -> impl Iterator<Item = SymbolId> + use<> {
         (0..self.list.len() as u32).map(SymbolId)
     }
-
-    pub fn iter(&self) -> std::slice::Iter<'_, Symbol> {
-        self.list.iter()
-    }
 }
 
 impl std::ops::Index<SymbolId> for Symbols {

@@ -15,15 +15,6 @@ pub enum Tristate {
 }
 
 impl Tristate {
-    /// Negation: `y` and `n` change places, `m` stays.
-    pub fn not(self) -> Self {
-        match self {
-            Self::No => Self::Yes,
-            Self::Mod => Self::Mod,
-            Self::Yes => Self::No,
-        }
-    }
-
     /// The letter that files write.
     pub fn letter(self) -> &'static str {
         match self {
@@ -40,6 +31,19 @@ impl Tristate {
             Some(b'm' | b'M') => Some(Self::Mod),
             Some(b'n' | b'N') => Some(Self::No),
             _ => None,
+        }
+    }
+}
+
+impl std::ops::Not for Tristate {
+    type Output = Self;
+
+    /// `y` and `n` change places, `m` stays.
+    fn not(self) -> Self {
+        match self {
+            Self::No => Self::Yes,
+            Self::Mod => Self::Mod,
+            Self::Yes => Self::No,
         }
     }
 }

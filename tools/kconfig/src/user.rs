@@ -85,18 +85,14 @@ impl State<'_> {
     pub fn set(&mut self, id: SymbolId, value: &str) -> bool {
         let kind = self.tree.symbols[id].kind;
         if kind.is_bool() {
-            return Tristate::from_letter(value)
-                .is_some_and(|value| self.set_tristate(id, value));
+            return Tristate::from_letter(value).is_some_and(|value| self.set_tristate(id, value));
         }
         if kind == Kind::Unknown || !self.is_within_range(id, value) {
             return false;
         }
         let prefixed = value.starts_with("0x") || value.starts_with("0X");
-        let text = if kind == Kind::Hex && !prefixed {
-            format!("0x{value}")
-        } else {
-            value.to_owned()
-        };
+        let text =
+            if kind == Kind::Hex && !prefixed { format!("0x{value}") } else { value.to_owned() };
         let slot = self.slot_mut(id);
         slot.user = true;
         slot.user_text = Some(text.into());

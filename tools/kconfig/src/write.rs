@@ -29,12 +29,12 @@ impl State<'_> {
     }
 
     /// The whole configuration as a `.config` file.
-    pub fn to_config(&mut self) -> String {
-        self.to_config_with(GENERATED)
+    pub fn write_config(&mut self) -> String {
+        self.write_config_with(GENERATED)
     }
 
     /// The whole configuration as a `.config` file with another first comment.
-    pub(crate) fn to_config_with(&mut self, heading: &str) -> String {
+    pub(crate) fn write_config_with(&mut self, heading: &str) -> String {
         let tree = self.tree;
         let mut out = format!("#\n# {heading}\n# {}\n#\n", tree.title());
         if !self.changed {
@@ -86,7 +86,7 @@ impl State<'_> {
     }
 
     /// The lines of a configuration that differ from what defaults give.
-    pub fn to_defconfig(&mut self) -> String {
+    pub fn write_defconfig(&mut self) -> String {
         let tree = self.tree;
         self.clear();
         let mut out = String::new();
@@ -151,13 +151,13 @@ impl State<'_> {
     }
 
     /// The symbols that a menu shows and the user gave no value, with the values that they have.
-    pub fn to_new(&mut self) -> String {
+    pub fn list_new(&mut self) -> String {
         let mut out = String::new();
-        self.list_new(MenuId::ROOT, &mut out);
+        self.collect_new(MenuId::ROOT, &mut out);
         out
     }
 
-    fn list_new(&mut self, id: MenuId, out: &mut String) {
+    fn collect_new(&mut self, id: MenuId, out: &mut String) {
         let tree = self.tree;
         if !self.is_shown(id) {
             return;
@@ -172,7 +172,7 @@ impl State<'_> {
             self.line(out, symbol, true);
         }
         for child in tree.menus.children(id) {
-            self.list_new(child, out);
+            self.collect_new(child, out);
         }
     }
 }

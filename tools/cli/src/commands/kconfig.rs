@@ -163,11 +163,13 @@ impl<'a> Session<'a> {
                 };
                 state.fill_randomly(&mut Random::new(seed), probability);
             }
-            Command::SaveDefConfig => return Ok((state.to_defconfig(), Some("defconfig".into()))),
-            Command::ListNewConfig => return Ok((state.to_new(), None)),
+            Command::SaveDefConfig => {
+                return Ok((state.write_defconfig(), Some("defconfig".into())));
+            }
+            Command::ListNewConfig => return Ok((state.list_new(), None)),
             Command::Explain => return Ok((self.explain(tree, state)?, None)),
         }
-        Ok((state.to_config(), Some(self.config_name())))
+        Ok((state.write_config(), Some(self.config_name())))
     }
 
     fn seed(&self) -> Result<u32> {

@@ -185,13 +185,13 @@ pub fn ours(tree: &Tree, mode: Mode, config: Option<&str>) -> String {
         Mode::AllYes => state.fill(Fill::Yes),
         Mode::AllMod => state.fill(Fill::Mod),
         Mode::OldDef => {}
-        Mode::SaveDef => return state.to_defconfig(),
-        Mode::ListNew => return state.to_new(),
+        Mode::SaveDef => return state.write_defconfig(),
+        Mode::ListNew => return state.list_new(),
         Mode::Random(seed) => {
             state.fill_randomly(&mut Random::new(seed), Probability::default());
         }
     }
-    state.to_config()
+    state.write_config()
 }
 
 /// The first lines that differ, for people; `None` if there are none.

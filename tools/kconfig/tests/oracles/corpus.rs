@@ -31,7 +31,10 @@ fn samples() -> Vec<Sample> {
 
 /// Files that samples source.
 const SOURCED: [(&str, &str); 2] = [
-    ("sub/one", "config ONE\n\tbool \"one\"\n\tdefault y if \"$(filename):$(lineno)\" = \"sub/one:3\"\n"),
+    (
+        "sub/one",
+        "config ONE\n\tbool \"one\"\n\tdefault y if \"$(filename):$(lineno)\" = \"sub/one:3\"\n",
+    ),
     ("sub/two", "source \"sub/one\"\nconfig TWO\n\tstring\n\tdefault \"$(filename)\"\n"),
 ];
 

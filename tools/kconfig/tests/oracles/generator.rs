@@ -196,7 +196,8 @@ impl Generator<'_> {
         let count = 1 + self.dice.below(3.min(self.kinds.len() - first));
         let tristate = !self.features.common && self.dice.happens(30);
         self.choices += 1;
-        let name = if self.dice.happens(20) { format!(" C{}", self.choices) } else { String::new() };
+        let name =
+            if self.dice.happens(20) { format!(" C{}", self.choices) } else { String::new() };
         self.line(&format!("choice{name}"));
         let condition = self.condition(20);
         self.line(&format!("\tprompt \"Choice\"{condition}"));
@@ -214,7 +215,8 @@ impl Generator<'_> {
             self.line(&format!("\tdefault S{member}{condition}"));
         }
         for i in first..first + count {
-            self.kinds[i] = if tristate && self.dice.happens(70) { Kind::Tristate } else { Kind::Bool };
+            self.kinds[i] =
+                if tristate && self.dice.happens(70) { Kind::Tristate } else { Kind::Bool };
             let block = self.dice.happens(10);
             if block {
                 let condition = self.expression(1);
@@ -368,9 +370,8 @@ impl Generator<'_> {
 
     fn reference(&mut self) -> String {
         let known = if self.features.loops { self.kinds.len() } else { self.known };
-        let known: Vec<usize> = (0..known)
-            .filter(|i| matches!(self.kinds[*i], Kind::Bool | Kind::Tristate))
-            .collect();
+        let known: Vec<usize> =
+            (0..known).filter(|i| matches!(self.kinds[*i], Kind::Bool | Kind::Tristate)).collect();
         match known[..] {
             [] => "y".to_owned(),
             _ => format!("S{}", known[self.dice.below(known.len())]),

@@ -132,7 +132,10 @@ fn files_are_sourced_as_kconfiglib_does() {
         ("lib/a/Kconfig", "menu \"A\"\nrsource \"sub*\"\nendmenu\n"),
         ("lib/a/sub1", "config A1\n\tbool \"a1\"\n"),
         ("lib/a/sub2", "config A2\n\tdef_bool y\n\torsource \"none\"\n"),
-        ("x/Kconfig", "config X\n\tdef_int 3\nconfig Y\n\tdef_hex 0x3\nconfig Z\n\tdef_string \"z\"\nrsource \"deep/er\"\n"),
+        (
+            "x/Kconfig",
+            "config X\n\tdef_int 3\nconfig Y\n\tdef_hex 0x3\nconfig Z\n\tdef_string \"z\"\nrsource \"deep/er\"\n",
+        ),
         ("x/deep/er", "config DEEP\n\tbool \"deep\"\n\tdefault B\nsource \"x/abc\"\n"),
         ("x/abc", "config ABC\n\tint \"abc\"\n\tdefault X\n"),
     ];
