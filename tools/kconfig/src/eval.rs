@@ -313,15 +313,13 @@ impl State<'_> {
         text
     }
 
-    /// An expression with the values of its symbols.
+    /// An expression with the values of its symbols, as they are known now: one may be computed.
     pub(crate) fn annotated(&mut self, id: ExprId) -> String {
         let tree = self.tree;
-        tree.exprs.write(id, &tree.symbols, &mut |symbol| match tree.symbols[symbol].kind {
-            Kind::Unknown => String::new(),
-            _ => {
-                // Values in the text are those known now, as in the one that is being computed.
-                format!(" [={}]", self.text(symbol))
-            }
+        tree.exprs.write(id, &tree.symbols, &mut |id| {
+            let symbol = &tree.symbols[id];
+            let plain = symbol.constant || symbol.kind == Kind::Unknown;
+            if plain { String::new() } else { format!(" [={}]", self.text(id)) }
         })
     }
 }

@@ -178,8 +178,11 @@ impl<'a> Session<'a> {
         }
         if let Some(text) = self.variable("KCONFIG_SEED").filter(|text| !text.is_empty()) {
             let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-            let seed = digits.map_or_else(|| text.parse(), |hex| u32::from_str_radix(hex, 16));
-            return seed.map_err(|_| Error::usage(format!("KCONFIG_SEED={text}: give a number")));
+            let seed = digits.map_or_else(|| text.parse(), |hex| i64::from_str_radix(hex, 16));
+            // As C does, beyond 32 bits as well as below 0.
+            return seed
+                .map(|seed: i64| seed as u32)
+                .map_err(|_| Error::usage(format!("KCONFIG_SEED={text}: give a number")));
         }
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Ok(now.map_or(1, |now| now.subsec_nanos() ^ now.as_secs() as u32))
