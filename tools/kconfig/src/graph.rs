@@ -39,9 +39,10 @@ fn node(tree: &Tree, symbol: SymbolId) -> SymbolId {
     tree.symbols[symbol].member_of.unwrap_or(symbol)
 }
 
-/// What the value of a node depends on. `ranges` says whether the bounds of numbers count.
+/// What the value of a node depends on. `ranges` says whether the bounds of numbers count. What
+/// is the condition of several properties is given once.
 fn inputs(tree: &Tree, of: SymbolId, ranges: bool) -> Vec<Edge> {
-    let mut edges = vec![];
+    let (mut edges, mut ends) = (vec![], vec![]);
     let members = tree.symbols[of].members.iter().copied();
     for from in std::iter::once(of).chain(members) {
         let symbol = &tree.symbols[from];
@@ -57,13 +58,22 @@ fn inputs(tree: &Tree, of: SymbolId, ranges: bool) -> Vec<Edge> {
         symbol.direct.iter().for_each(|id| add(*id, Reason::DependsOn, None));
         symbol.selected_by.iter().for_each(|id| add(*id, Reason::SelectedBy, None));
         symbol.implied_by.iter().for_each(|id| add(*id, Reason::ImpliedBy, None));
+        let mut seen: Vec<ExprId> = vec![];
         for &id in &symbol.properties {
             let property = &tree.menus[id];
             let line = Some(property.line);
+            if let PropertyKind::Range(low, high) = property.kind
+                && ranges
+            {
+                ends.extend([low, high].map(|to| (to, from, line)));
+            }
             if matches!(property.kind, PropertyKind::Select(_) | PropertyKind::Imply(_)) {
                 continue;
             }
-            if let Some(condition) = property.condition {
+            if let Some(condition) = property.condition
+                && !seen.contains(&condition)
+            {
+                seen.push(condition);
                 add(condition, Reason::Condition(property.name()), line);
             }
             if let PropertyKind::Default(value) = property.kind
@@ -72,15 +82,10 @@ fn inputs(tree: &Tree, of: SymbolId, ranges: bool) -> Vec<Edge> {
                 add(value, Reason::Default, line);
             }
         }
-        if ranges {
-            for &id in &symbol.properties {
-                if let PropertyKind::Range(low, high) = tree.menus[id].kind {
-                    let line = Some(tree.menus[id].line);
-                    for to in [low, high].into_iter().filter(|to| !tree.symbols[*to].constant) {
-                        edges.push(Edge { to, from, reason: Reason::Range, line });
-                    }
-                }
-            }
+    }
+    for (to, from, line) in ends {
+        if !tree.symbols[to].constant {
+            edges.push(Edge { to, from, reason: Reason::Range, line });
         }
     }
     edges
@@ -93,13 +98,22 @@ enum Mark {
     Done,
 }
 
-/// Walks the graph depth first without recursion. Gives the nodes in the order in which they are
-/// done, or the edges of a loop.
-fn walk(tree: &Tree, ranges: bool) -> Result<Vec<(SymbolId, u32)>, Vec<Edge>> {
+/// The order in which a walk is done with nodes.
+struct Walk {
+    order: Vec<SymbolId>,
+    /// The longest way from a node to its inputs.
+    depth: u32,
+    /// There are numbers that bound each other.
+    bounded: bool,
+}
+
+/// Walks the graph depth first without recursion, or gives the edges of a loop. Bounds of numbers
+/// may refer to each other.
+fn walk(tree: &Tree, ranges: bool) -> Result<Walk, Vec<Edge>> {
     let n = tree.symbols.len();
     let mut marks = vec![Mark::New; n];
     let mut depths = vec![0_u32; n];
-    let mut done = Vec::with_capacity(n);
+    let mut walk = Walk { order: Vec::with_capacity(n), depth: 0, bounded: false };
     for start in tree.symbols.ids() {
         let start = node(tree, start);
         if marks[start.index()] != Mark::New {
@@ -111,9 +125,12 @@ fn walk(tree: &Tree, ranges: bool) -> Result<Vec<(SymbolId, u32)>, Vec<Edge>> {
             let at = *at;
             let Some(edge) = edges.get(*next) else {
                 let depth = edges.iter().map(|e| depths[node(tree, e.to).index()] + 1).max();
-                depths[at.index()] = depth.unwrap_or(0);
+                let depth = depth.unwrap_or(0);
+                depths[at.index()] = depth;
                 marks[at.index()] = Mark::Done;
-                done.push((at, depths[at.index()]));
+                walk.depth = walk.depth.max(depth);
+                walk.order.push(at);
+                walk.order.extend_from_slice(&tree.symbols[at].members);
                 stack.pop();
                 continue;
             };
@@ -126,30 +143,50 @@ fn walk(tree: &Tree, ranges: bool) -> Result<Vec<(SymbolId, u32)>, Vec<Edge>> {
                     let edges = inputs(tree, to, ranges);
                     stack.push((to, edges, 0));
                 }
-                // Bounds may refer to each other.
-                Mark::Open if ranges => {}
                 Mark::Open => {
                     let first = stack.iter().position(|(n, ..)| *n == to).unwrap_or(0);
-                    let path = stack.drain(first..).filter_map(|(_, mut edges, next)| {
-                        (next <= edges.len()).then(|| edges.swap_remove(next - 1))
-                    });
-                    return Err(path.collect());
+                    let taken = |(_, edges, next): &(SymbolId, Vec<Edge>, usize)| {
+                        matches!(edges[*next - 1].reason, Reason::Range)
+                    };
+                    if stack[first..].iter().any(taken) {
+                        walk.bounded = true;
+                        continue;
+                    }
+                    let path = stack.drain(first..);
+                    return Err(path
+                        .map(|(_, mut edges, next)| edges.swap_remove(next - 1))
+                        .collect());
                 }
             }
         }
     }
-    Ok(done)
+    Ok(walk)
 }
 
-/// Fails if there is a loop, and says how it goes.
-pub fn check(tree: &Tree) -> Result<(), Error> {
-    let Err(path) = walk(tree, false) else { return Ok(()) };
+/// An order of all symbols in which inputs come first, and whether some are far away.
+///
+/// # Errors
+/// A loop, and how it goes.
+pub fn order(tree: &Tree) -> Result<(Vec<SymbolId>, bool), Error> {
+    let walked = walk(tree, true).and_then(|walked| {
+        // A loop may have been taken for one of numbers that bound each other.
+        if walked.bounded {
+            walk(tree, false)?;
+        }
+        Ok(walked)
+    });
+    match walked {
+        Ok(walked) => Ok((walked.order, walked.depth > DEMAND_DEPTH_MAX)),
+        Err(path) => Err(describe(tree, &path)),
+    }
+}
+
+fn describe(tree: &Tree, path: &[Edge]) -> Error {
     let steps = path.iter().take(STEPS_SHOWN).map(|edge| step(tree, edge));
     let mut lines: Vec<String> = steps.collect();
     if path.len() > STEPS_SHOWN {
         lines.push(format!("  and {} more", path.len() - STEPS_SHOWN));
     }
-    let Some(first) = path.first() else { return Ok(()) };
     let mut names: Vec<&str> = vec![];
     for edge in path.iter().take(STEPS_SHOWN) {
         let own = tree.symbols[edge.from].label();
@@ -160,12 +197,12 @@ pub fn check(tree: &Tree) -> Result<(), Error> {
         names.push(tree.symbols[edge.to].label());
     }
     names.dedup();
-    Err(Error::plain(format!(
-        "{}: a dependency loop: {}\n{}",
-        place(tree, first),
+    let at = path.first().map_or_else(Location::default, |first| place(tree, first));
+    Error::plain(format!(
+        "{at}: a dependency loop: {}\n{}",
         names.join(" needs "),
         lines.join("\n")
-    )))
+    ))
 }
 
 fn place(tree: &Tree, edge: &Edge) -> Location {
@@ -198,18 +235,6 @@ fn choice_label(tree: &Tree, choice: &Symbol) -> String {
         Some(prompt) => format!("choice {prompt:?}"),
         None => "choice".to_owned(),
     }
-}
-
-/// An order of all symbols in which inputs come first, and whether some are far away.
-pub fn order(tree: &Tree) -> (Vec<SymbolId>, bool) {
-    let Ok(done) = walk(tree, true) else { return (vec![], false) };
-    let deep = done.iter().any(|(_, depth)| *depth > DEMAND_DEPTH_MAX);
-    let mut order = Vec::with_capacity(tree.symbols.len());
-    for (node, _) in done {
-        order.push(node);
-        order.extend_from_slice(&tree.symbols[node].members);
-    }
-    (order, deep)
 }
 
 /// For each symbol of the tree's order, whether the value of `of` depends on it.

@@ -93,8 +93,7 @@ impl Tree {
             deep: false,
             before_modules: vec![],
         };
-        graph::check(&tree)?;
-        (tree.order, tree.deep) = graph::order(&tree);
+        (tree.order, tree.deep) = graph::order(&tree)?;
         if tree.deep {
             tree.before_modules = graph::before(&tree, modules);
         }
