@@ -27,6 +27,12 @@ impl State<'_> {
         value >= slot.selected && value <= slot.visible
     }
 
+    /// The member of a choice that is y.
+    pub fn chosen(&mut self, choice: SymbolId) -> Option<SymbolId> {
+        self.calculate(choice);
+        self.slot(choice).chosen
+    }
+
     /// Whether a user can change a symbol at all.
     pub fn is_changeable(&mut self, id: SymbolId) -> bool {
         self.calculate(id);

@@ -1,6 +1,6 @@
 //! Linux's `conf`, built from Debian's source package, and ours beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -123,6 +123,30 @@ pub struct Place<'a> {
 
 /// What `conf` makes of a tree and a configuration; its complaint if it refuses.
 pub fn theirs(place: &Place, mode: Mode, config: Option<&str>) -> Result<String, String> {
+    run(place, mode, config).map(|(text, _)| text)
+}
+
+/// The symbols that `conf` says are selected against their dependencies.
+pub fn their_unmet(place: &Place, config: &str) -> BTreeSet<String> {
+    let (_, errors) = run(place, Mode::OldDef, Some(config)).expect("conf read the tree before");
+    unmet(errors.lines())
+}
+
+/// The same of us.
+pub fn our_unmet(tree: &Tree, config: &str) -> BTreeSet<String> {
+    let mut state = State::new(tree);
+    state.read(config, ".config");
+    let _ = state.write_config();
+    unmet(state.warnings().iter().flat_map(|warning| warning.lines()))
+}
+
+fn unmet<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let prefix = "WARNING: unmet direct dependencies detected for ";
+    lines.filter_map(|line| line.strip_prefix(prefix)).map(str::to_owned).collect()
+}
+
+/// What `conf` makes, and what it says on standard error.
+fn run(place: &Place, mode: Mode, config: Option<&str>) -> Result<(String, String), String> {
     let scratch = Scratch::new();
     let (dot, out) = (scratch.file("config"), scratch.file("defconfig"));
     if let Some(config) = config {
@@ -146,11 +170,12 @@ pub fn theirs(place: &Place, mode: Mode, config: Option<&str>) -> Result<String,
         Mode::Random(seed) => command.arg("--randconfig").env("KCONFIG_SEED", seed.to_string()),
     };
     let output = command.arg("Kconfig").current_dir(place.root).output().expect("conf");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        return Err(errors);
     }
     let read = |path| fs::read_to_string(path).expect("what conf wrote");
-    Ok(match mode {
+    let text = match mode {
         Mode::ListNew => {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             // What it says about the tree is not what was asked for.
@@ -159,7 +184,8 @@ pub fn theirs(place: &Place, mode: Mode, config: Option<&str>) -> Result<String,
         }
         Mode::SaveDef => read(&out),
         _ => read(&dot),
-    })
+    };
+    Ok((text, errors))
 }
 
 /// Reads a tree as `conf` is told to.

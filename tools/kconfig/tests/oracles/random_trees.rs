@@ -1,6 +1,8 @@
 //! Trees made at random, before Linux's `conf` and before us.
 
-use crate::conf::{ALL, Mode, Place, Scratch, difference, load, ours, theirs};
+use crate::conf::{
+    ALL, Mode, Place, Scratch, difference, load, our_unmet, ours, their_unmet, theirs,
+};
 use crate::generator::{self, Dice, Features};
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,6 +38,8 @@ fn compare(seed: u64) {
         for mode in [Mode::OldDef, Mode::SaveDef, Mode::ListNew] {
             check(mode, Some(&config));
         }
+        let (theirs, ours) = (their_unmet(&place, &config), our_unmet(&tree, &config));
+        assert_eq!(theirs, ours, "seed {seed}: unmet dependencies\n{text}--\n{config}");
     }
 }
 
