@@ -143,7 +143,7 @@ fn contradictions_are_told_and_are_errors_if_wanted() {
     let output = place.run(&["olddefconfig"], &[]);
     let want = ".config:2:warning: unexpected data: nonsense\n\n\
                 WARNING: unmet direct dependencies detected for PART\n  \
-                Depends on [n]: BASE [=n]\n  Selected by [y]:\n  - NEEDY [=y]\n";
+                Depends on [n]: BASE [=n]\n  Selected by [y]:\n  - NEEDY [=y] (sub/Kconfig:3)\n";
     assert!(errors(&output).starts_with(want), "{}", errors(&output));
     assert!(output.status.success());
     let output = place.run(&["olddefconfig"], &[("KCONFIG_WERROR", "1")]);

@@ -67,7 +67,7 @@ impl Configuration {
             )));
         }
         if let Some(warning) = solution.warnings().first() {
-            return Err(Error::Config(warning.clone()));
+            return Err(Error::Config(warning.trim().to_owned()));
         }
         Ok(Self { tree, wanted, solution })
     }

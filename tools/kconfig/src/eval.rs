@@ -306,7 +306,8 @@ impl State<'_> {
             for &cause in &symbol.selected_by {
                 if self.evaluate(cause) == level {
                     text.extend(title.take());
-                    text.push_str(&format!("\n  - {}", self.annotated(cause)));
+                    let place = tree.cause_at(cause, id);
+                    text.push_str(&format!("\n  - {} ({place})", self.annotated(cause)));
                 }
             }
         }

@@ -98,6 +98,16 @@ impl Tree {
         )
     }
 
+    /// Where the cause that an expression is of a symbol's value is said: the expression is the
+    /// other symbol and, behind it, the condition.
+    pub(crate) fn cause_at(&self, cause: ExprId, id: SymbolId) -> String {
+        let first = self.exprs.operands(Operator::And, cause).first().copied();
+        match first.map(|first| &self.exprs[first]) {
+            Some(Expr::Symbol(by)) => self.cause_place(*by, id),
+            _ => self.place(id),
+        }
+    }
+
     /// What to set so that a member of a choice is n: the choice's other members.
     fn instead_of(&self, id: SymbolId) -> Option<String> {
         let choice = self.symbols[id].member_of?;
@@ -317,11 +327,7 @@ impl State<'_> {
         for (what, causes) in [("Selected", &symbol.selected_by), ("Implied", &symbol.implied_by)] {
             for &cause in causes {
                 let value = self.evaluate(cause);
-                let first = tree.exprs.operands(Operator::And, cause).first().copied();
-                let at = match first.map(|first| &tree.exprs[first]) {
-                    Some(Expr::Symbol(by)) => tree.cause_place(*by, id),
-                    _ => tree.place(id),
-                };
+                let at = tree.cause_at(cause, id);
                 let text = self.annotated(cause);
                 let _ = write!(out, "\n{what} at {at} [{value}]: {text}");
             }

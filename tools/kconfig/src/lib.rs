@@ -9,6 +9,7 @@
 //! and optional variants of `source` and the patterns in file names that others have added.
 #![forbid(unsafe_code)]
 
+mod blocks;
 mod check;
 mod commands;
 mod config;
@@ -19,6 +20,7 @@ mod explain;
 mod expr;
 mod files;
 mod finalize;
+mod form;
 mod glob;
 mod graph;
 mod hash;

@@ -1,12 +1,13 @@
 //! The statements of Kconfig files, and the menu tree that they make.
 
+use crate::blocks::{Block, BlockKind, Insert};
 use crate::error::Error;
 use crate::expr::Exprs;
 use crate::files;
 use crate::glob::glob;
 use crate::lexer::{Fault, Lexer, Token, TokenKind};
 use crate::macros::{Macros, Message, Place};
-use crate::menu::{Entry, Line, MenuId, Menus, PropertyKind};
+use crate::menu::{Line, MenuId, Menus, PropertyKind};
 use crate::symbol::{SymbolId, Symbols};
 use crate::words::Words;
 use std::path::{Path, PathBuf};
@@ -15,33 +16,6 @@ use std::path::{Path, PathBuf};
 const SOURCE_DEPTH_MAX: usize = 64;
 /// Files that are sourced in all.
 const SOURCES_MAX: usize = 100_000;
-/// Blocks in blocks.
-const BLOCK_DEPTH_MAX: usize = 100;
-
-/// What `end...` ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BlockKind {
-    Menu,
-    If,
-    Choice,
-}
-
-impl BlockKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Menu => "menu",
-            Self::If => "if",
-            Self::Choice => "choice",
-        }
-    }
-}
-
-struct Block {
-    kind: BlockKind,
-    entry: MenuId,
-    /// How many files were open when it began.
-    depth: usize,
-}
 
 /// What the next line may give an option to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +29,6 @@ pub(crate) enum Context {
     Comment,
 }
 
-/// Where the next entry goes.
-enum Insert {
-    FirstOf(MenuId),
-    Behind(MenuId),
-}
-
 /// Reads files and builds the tree's parts.
 pub(crate) struct Parser<'m, 'e> {
     pub macros: &'m mut Macros<'e>,
@@ -72,13 +40,14 @@ pub(crate) struct Parser<'m, 'e> {
     /// The symbol that says whether modules are on.
     pub modules: Option<SymbolId>,
     srctree: PathBuf,
-    open: Vec<String>,
+    /// The files that are being read, each sourced by the one before it.
+    pub open: Vec<String>,
     sources: usize,
-    blocks: Vec<Block>,
+    pub blocks: Vec<Block>,
     /// The entry that options belong to.
     pub entry: MenuId,
-    menu: MenuId,
-    insert: Insert,
+    pub menu: MenuId,
+    pub insert: Insert,
     pub context: Context,
     pub line: Line,
 }
@@ -344,67 +313,6 @@ impl<'m, 'e> Parser<'m, 'e> {
             self.warn(self.line, format_args!("'{name}' defined with blank help text"));
         }
         self.menus[self.entry].help = Some(text.into());
-        Ok(())
-    }
-
-    /// Adds an entry behind the last one of the menu at hand; options belong to it from now on.
-    fn add_entry(&mut self, symbol: Option<SymbolId>) {
-        self.context = Context::Nothing;
-        let id = self.menus.push(Entry {
-            symbol,
-            parent: Some(self.menu),
-            next: None,
-            child: None,
-            prompt: None,
-            visibility: None,
-            depends: None,
-            help: None,
-            line: self.line,
-        });
-        match self.insert {
-            Insert::FirstOf(menu) => self.menus[menu].child = Some(id),
-            Insert::Behind(entry) => self.menus[entry].next = Some(id),
-        }
-        self.insert = Insert::Behind(id);
-        self.entry = id;
-        if let Some(symbol) = symbol {
-            self.symbols[symbol].entries.push(id);
-        }
-    }
-
-    /// What comes next is inside of the entry at hand.
-    fn begin(&mut self, kind: BlockKind, at: usize) -> Result<(), Fault> {
-        if self.blocks.len() >= BLOCK_DEPTH_MAX {
-            return Err(Fault::new(at, "blocks are nested too deeply"));
-        }
-        self.blocks.push(Block { kind, entry: self.entry, depth: self.open.len() });
-        self.menu = self.entry;
-        self.insert = Insert::FirstOf(self.entry);
-        Ok(())
-    }
-
-    fn end(&mut self, at: usize, keyword: &str) -> Result<(), Fault> {
-        let Some(block) = self.blocks.last() else {
-            return Err(Fault::new(at, "there is no block to end"));
-        };
-        let kind = block.kind.name();
-        let line = self.menus[block.entry].line;
-        let file = &self.files[line.file as usize];
-        if block.depth != self.open.len() {
-            let message = format!(
-                "a file ends only what it begins; the innermost `{kind}` is that of {file}:{}",
-                line.number
-            );
-            return Err(Fault::new(at, message));
-        }
-        if keyword[3..] != *kind {
-            let message = format!("expected `end{kind}` for the `{kind}` of line {}", line.number);
-            return Err(Fault::new(at, message));
-        }
-        self.insert = Insert::Behind(block.entry);
-        self.menu = self.menus[block.entry].parent.unwrap_or(MenuId::ROOT);
-        self.blocks.pop();
-        self.context = Context::Nothing;
         Ok(())
     }
 }

@@ -85,7 +85,7 @@ fn a_select_against_dependencies_is_reported() {
     assert_eq!(
         solution.warnings(),
         [
-            "\nWARNING: unmet direct dependencies detected for B\n  Depends on [n]: C [=n]\n  Selected by [y]:\n  - A [=y]"
+            "\nWARNING: unmet direct dependencies detected for B\n  Depends on [n]: C [=n]\n  Selected by [y]:\n  - A [=y] (Kconfig:3)"
         ]
     );
 }
