@@ -126,8 +126,8 @@ fn explain_names_places() {
     for line in [
         "Type: tristate",
         "  Prompt: part (not visible)",
-        "  Depends on: BASE [=n] [n]",
-        "Default at Kconfig:13: m, condition is n: BASE [=n]",
+        "  Depends at Kconfig:12 [n]: BASE [=n]",
+        "Default at Kconfig:13 [n]: m if BASE [=n]",
         "Selected at sub/Kconfig:3 [y]: NEEDY [=y]",
     ] {
         assert!(text.lines().any(|own| own == line), "{line}: {text}");

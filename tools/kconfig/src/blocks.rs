@@ -1,7 +1,8 @@
 //! Entries of the menu tree as they are read, and the blocks that they stand in.
 
+use crate::expr::ExprId;
 use crate::lexer::Fault;
-use crate::menu::{Entry, MenuId};
+use crate::menu::{Entry, MenuId, Statement};
 use crate::parser::{Context, Parser};
 use crate::symbol::SymbolId;
 
@@ -47,6 +48,7 @@ impl Parser<'_, '_> {
         let id = self.menus.push(Entry {
             symbol,
             parent: Some(self.menu),
+            within: Some(self.menu),
             next: None,
             child: None,
             prompt: None,
@@ -64,6 +66,14 @@ impl Parser<'_, '_> {
         if let Some(symbol) = symbol {
             self.symbols[symbol].entries.push(id);
         }
+    }
+
+    /// The entry at hand depends on a condition, too.
+    pub fn depend(&mut self, on: ExprId) {
+        let before = self.menus[self.entry].depends;
+        self.menus[self.entry].depends = self.exprs.and(before, Some(on));
+        let statement = Statement { entry: self.entry, condition: on, line: self.line };
+        self.menus.statements.push(statement);
     }
 
     /// What comes next is inside of the entry at hand.

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::expr::{Expr, ExprId, Operator};
-use crate::menu::{PropertyId, PropertyKind};
+use crate::menu::{MenuId, PropertyId, PropertyKind};
 use crate::model::Tree;
 use crate::state::State;
 use crate::symbol::{Symbol, SymbolId};
@@ -297,10 +297,14 @@ impl State<'_> {
                 let shown = if self.is_shown(entry.id()) { "visible" } else { "not visible" };
                 let _ = write!(out, "\n  Prompt: {prompt} ({shown})");
             }
-            let depends = tree.menus[entry.id()].depends;
-            for part in depends.map(|id| tree.conjuncts(id)).unwrap_or_default() {
-                let value = self.evaluate(part);
-                let _ = write!(out, "\n  Depends on: {} [{value}]", self.annotated(part));
+            let within = |id: &MenuId| tree.menus[*id].within;
+            for block in std::iter::successors(Some(entry.id()), within) {
+                for statement in tree.menus.stated(block) {
+                    let (at, value) =
+                        (tree.location(statement.line), self.evaluate(statement.condition));
+                    let text = self.annotated(statement.condition);
+                    let _ = write!(out, "\n  Depends at {at} [{value}]: {text}");
+                }
             }
         }
         if let Some(choice) = symbol.member_of {
@@ -318,9 +322,9 @@ impl State<'_> {
             if let PropertyKind::Default(value) = tree.menus[property].kind {
                 let held = self.condition(condition);
                 let value = self.annotated(value);
-                let _ = write!(out, "\nDefault at {at}: {value}, condition is {held}");
+                let _ = write!(out, "\nDefault at {at} [{held}]: {value}");
                 if let Some(condition) = condition {
-                    let _ = write!(out, ": {}", self.annotated(condition));
+                    let _ = write!(out, " if {}", self.annotated(condition));
                 }
             }
         }

@@ -83,6 +83,8 @@ pub(crate) struct Entry {
     /// The symbol or choice that it defines.
     pub symbol: Option<SymbolId>,
     pub parent: Option<MenuId>,
+    /// The block that it stands in, wherever a menu shows it.
+    pub within: Option<MenuId>,
     /// The entry behind it in the same menu.
     pub next: Option<MenuId>,
     /// The first entry of its own menu.
@@ -96,9 +98,19 @@ pub(crate) struct Entry {
     pub line: Line,
 }
 
+/// A condition as a line states it: `depends on` or `if`.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub entry: MenuId,
+    pub condition: ExprId,
+    pub line: Line,
+}
+
 /// Entries and properties, by number.
 #[derive(Clone, Debug)]
 pub(crate) struct Menus {
+    /// By entry.
+    pub statements: Vec<Statement>,
     pub entries: Vec<Entry>,
     pub properties: Vec<Property>,
 }
@@ -108,6 +120,7 @@ impl Menus {
         let root = Entry {
             symbol: None,
             parent: None,
+            within: None,
             next: None,
             child: None,
             prompt: None,
@@ -116,7 +129,7 @@ impl Menus {
             help: None,
             line: Line { file: 0, number: 1 },
         };
-        Self { entries: vec![root], properties: vec![] }
+        Self { statements: vec![], entries: vec![root], properties: vec![] }
     }
 
     pub fn push(&mut self, entry: Entry) -> MenuId {
@@ -148,6 +161,13 @@ impl Menus {
             }
             at = self[at].parent?;
         }
+    }
+
+    /// The conditions that lines state for an entry.
+    pub fn stated(&self, entry: MenuId) -> &[Statement] {
+        let start = self.statements.partition_point(|s| s.entry < entry);
+        let end = self.statements.partition_point(|s| s.entry <= entry);
+        self.statements.get(start..end).unwrap_or_default()
     }
 
     /// The entries of a menu.

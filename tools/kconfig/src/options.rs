@@ -28,8 +28,7 @@ impl Parser<'_, '_> {
             ("depends", _, Config(_) | MenuConfig(_) | Choice(_) | Menu | Comment) => {
                 words.keyword("on")?;
                 let on = words.expression(&mut self.symbols, &mut self.exprs)?;
-                let before = self.menus[self.entry].depends;
-                self.menus[self.entry].depends = self.exprs.and(before, Some(on));
+                self.depend(on);
             }
             ("visible", _, Menu) => {
                 words.keyword("if")?;

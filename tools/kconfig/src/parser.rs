@@ -232,7 +232,7 @@ impl<'m, 'e> Parser<'m, 'e> {
                 let condition = words.expression(&mut self.symbols, &mut self.exprs)?;
                 words.end()?;
                 self.add_entry(None);
-                self.menus[self.entry].depends = Some(condition);
+                self.depend(condition);
                 self.begin(BlockKind::If, first.at)?;
             }
             "endmenu" | "endif" | "endchoice" => {
