@@ -80,6 +80,8 @@ pub enum Expr {
 #[derive(Clone, Debug, Default)]
 pub struct Exprs {
     list: Vec<Expr>,
+    /// How deeply each is nested.
+    depths: Vec<u32>,
     known: Map<Expr, ExprId>,
 }
 
@@ -90,9 +92,20 @@ impl Exprs {
             return id;
         }
         let id = ExprId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        let inner = match &expr {
+            Expr::Symbol(_) | Expr::Compare(..) => None,
+            Expr::Not(inner) => Some(self.depth(*inner)),
+            Expr::Nary(_, list) => list.iter().map(|operand| self.depth(*operand)).max(),
+        };
+        self.depths.push(inner.map_or(0, |depth| depth + 1));
         self.list.push(expr.clone());
         self.known.insert(expr, id);
         id
+    }
+
+    /// How deeply an expression is nested.
+    pub fn depth(&self, id: ExprId) -> u32 {
+        self.depths[id.0 as usize]
     }
 
     pub fn symbol(&mut self, symbol: SymbolId) -> ExprId {

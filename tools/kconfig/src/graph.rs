@@ -8,8 +8,10 @@ use crate::menu::{Line, PropertyKind};
 use crate::model::Tree;
 use crate::symbol::{Symbol, SymbolId};
 
-/// Inputs of inputs beyond which values are computed in order.
-const DEMAND_DEPTH_MAX: u32 = 150;
+/// Steps of computing beyond which values are computed in order: one for each level of an
+/// expression, and some for each symbol on the way.
+const DEMAND_DEPTH_MAX: u32 = 1000;
+const SYMBOL_STEPS: u32 = 5;
 
 /// Steps of a loop that an error shows.
 const STEPS_SHOWN: usize = 40;
@@ -29,6 +31,8 @@ enum Reason {
 
 struct Edge {
     to: SymbolId,
+    /// What it takes to get there.
+    steps: u32,
     from: SymbolId,
     reason: Reason,
     line: Option<Line>,
@@ -47,11 +51,12 @@ fn inputs(tree: &Tree, of: SymbolId, ranges: bool) -> Vec<Edge> {
     for from in std::iter::once(of).chain(members) {
         let symbol = &tree.symbols[from];
         let mut add = |id: ExprId, reason: Reason, line: Option<Line>| {
+            let steps = SYMBOL_STEPS + tree.exprs.depth(id);
             tree.exprs.symbols(id, &mut |to| {
                 // The members of a choice depend on it by being its members.
                 let own_choice = to == of && tree.symbols[of].choice;
                 if !tree.symbols[to].constant && !own_choice {
-                    edges.push(Edge { to, from, reason, line });
+                    edges.push(Edge { to, steps, from, reason, line });
                 }
             });
         };
@@ -85,7 +90,7 @@ fn inputs(tree: &Tree, of: SymbolId, ranges: bool) -> Vec<Edge> {
     }
     for (to, from, line) in ends {
         if !tree.symbols[to].constant {
-            edges.push(Edge { to, from, reason: Reason::Range, line });
+            edges.push(Edge { to, steps: SYMBOL_STEPS, from, reason: Reason::Range, line });
         }
     }
     edges
@@ -124,7 +129,7 @@ fn walk(tree: &Tree, ranges: bool) -> Result<Walk, Vec<Edge>> {
         while let Some((at, edges, next)) = stack.last_mut() {
             let at = *at;
             let Some(edge) = edges.get(*next) else {
-                let depth = edges.iter().map(|e| depths[node(tree, e.to).index()] + 1).max();
+                let depth = edges.iter().map(|e| depths[node(tree, e.to).index()] + e.steps).max();
                 let depth = depth.unwrap_or(0);
                 depths[at.index()] = depth;
                 marks[at.index()] = Mark::Done;

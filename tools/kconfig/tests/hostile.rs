@@ -133,6 +133,22 @@ fn long_chains_of_selects_and_defaults_have_values() {
     assert_eq!(solution.value("T0"), Some("7"));
 }
 
+/// What is just not computed in order fits on the stack of a thread.
+#[test]
+fn chains_that_are_followed_on_demand_fit() {
+    for (symbols, nesting) in [(9, 48), (60, 5), (190, 0)] {
+        let mut text = "config S0\n\tbool \"p\"\n".to_owned();
+        for i in 1..symbols {
+            let before = i - 1;
+            let (open, close) = ("!(X && ".repeat(nesting), ")".repeat(nesting));
+            text.push_str(&format!(
+                "config S{i}\n\tbool \"p\" if {open}S{before}{close}\n\tdefault y\n"
+            ));
+        }
+        exercise(&load(&text).expect("a tree"), "CONFIG_S0=y\n");
+    }
+}
+
 #[test]
 fn long_loops_are_found() {
     let mut text = String::new();
