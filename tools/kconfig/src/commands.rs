@@ -226,15 +226,4 @@ impl State<'_> {
         (slot.user, slot.valid) = (true, false);
         true
     }
-
-    /// The user's values of all symbols that have one, for those who compare.
-    pub fn user_values(&self) -> Vec<(&str, String)> {
-        let tree = self.tree;
-        tree.defined()
-            .filter_map(|id| {
-                let value = self.user_value(id)?;
-                Some((&*tree.symbols[id].name, value.to_owned()))
-            })
-            .collect()
-    }
 }

@@ -45,9 +45,9 @@ pub(crate) fn unquote(value: &str) -> Option<String> {
 }
 
 impl State<'_> {
-    /// Takes what a configuration file says as the user's values, in place of all before. `name`
-    /// names it in warnings.
-    pub(crate) fn read_simple(&mut self, text: &str, name: &str) {
+    /// Takes what a configuration file says as the user's values, in place of all before, for
+    /// [`State::fill`] to start from. `name` names it in warnings.
+    pub fn seed(&mut self, text: &str, name: &str) {
         self.forget_user();
         let mut warnings = 0;
         for (i, raw) in text.split_terminator('\n').enumerate() {
@@ -153,15 +153,10 @@ impl State<'_> {
         odd
     }
 
-    /// Takes what a configuration file says as values to start from.
-    pub fn seed(&mut self, text: &str, name: &str) {
-        self.read_simple(text, name);
-    }
-
     /// Takes what a configuration file says, and drops what cannot be.
     pub fn read(&mut self, text: &str, name: &str) {
         self.changed = false;
-        self.read_simple(text, name);
+        self.seed(text, name);
         self.settle();
     }
 
