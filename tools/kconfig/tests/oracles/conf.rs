@@ -155,10 +155,9 @@ fn run(place: &Place, mode: Mode, config: Option<&str>) -> Result<(String, Strin
     let mut command = Command::new(&linux().conf);
     command.env_clear().envs(place.environment).env("KCONFIG_CONFIG", &dot);
     command.env_remove("KCONFIG_DEFCONFIG_LIST");
-    // It writes more than the configuration.
+    // It writes more than the configuration, a file for each symbol, unless that was done.
+    fs::write(scratch.file("auto.conf"), "").expect("a file");
     command.env("KCONFIG_AUTOCONFIG", scratch.file("auto.conf"));
-    command.env("KCONFIG_AUTOHEADER", scratch.file("autoconf.h"));
-    command.env("KCONFIG_RUSTCCFG", scratch.file("rustc_cfg"));
     match mode {
         Mode::AllNo => command.arg("--allnoconfig"),
         Mode::AllDef => command.arg("--alldefconfig"),
