@@ -156,12 +156,10 @@ impl Generator<'_> {
                 _ => {}
             }
         }
-        // A second definition of some symbol.
-        if self.dice.happens(20) {
+        // A second definition of some symbol: conf takes the dependencies of those that have some.
+        if self.dice.happens(20) && !self.features.common {
             let again = self.dice.below(self.kinds.len());
-            if self.kinds[again] != Kind::Text || !self.features.common {
-                self.again(again);
-            }
+            self.again(again);
         }
     }
 
@@ -170,7 +168,6 @@ impl Generator<'_> {
         if self.dice.happens(50) {
             self.line(&format!("\tprompt \"again {i}\""));
         }
-        // conf takes only the dependencies of definitions that have some.
         let condition = self.earlier(i);
         self.line(&format!("\tdepends on {condition}"));
     }
@@ -257,7 +254,9 @@ impl Generator<'_> {
                 self.default(kind);
             }
         }
-        if matches!(kind, Kind::Int | Kind::Hex) && self.dice.happens(50) {
+        // conf computes what follows from a user's number before it drops that for its range.
+        let bounded = prompt.is_empty() || !self.features.common;
+        if matches!(kind, Kind::Int | Kind::Hex) && bounded && self.dice.happens(50) {
             self.range(kind);
         }
         if matches!(kind, Kind::Bool | Kind::Tristate) {
