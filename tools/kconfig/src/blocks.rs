@@ -52,6 +52,7 @@ impl Parser<'_, '_> {
             next: None,
             child: None,
             prompt: None,
+            menuconfig: false,
             visibility: None,
             depends: None,
             help: None,

@@ -26,7 +26,15 @@ impl Finalizer<'_> {
                 PropertyKind::Default(value) => self.check_default(symbol, self.single(value)),
                 PropertyKind::Select(by) => self.check_select(symbol, by, "select"),
                 PropertyKind::Imply(by) => self.check_select(symbol, by, "imply"),
-                PropertyKind::Range(low, high) => self.check_range(symbol, low, high),
+                PropertyKind::Range(low, high) => {
+                    let kind = self.symbols[symbol].kind;
+                    if !matches!(kind, Kind::Int | Kind::Hex) {
+                        let text = "range is only allowed for int or hex symbols";
+                        self.warn(line, format_args!("{text}"));
+                    }
+                    let valid = self.is_number(kind, low) && self.is_number(kind, high);
+                    (!valid).then(|| "range is invalid".to_owned())
+                }
                 _ => None,
             };
             if let Some(problem) = problem {
@@ -65,15 +73,6 @@ impl Finalizer<'_> {
                 "'{name}' has wrong type. '{what}' only accept arguments of bool and tristate type"
             )
         })
-    }
-
-    fn check_range(&self, symbol: SymbolId, low: SymbolId, high: SymbolId) -> Option<String> {
-        let kind = self.symbols[symbol].kind;
-        if !matches!(kind, Kind::Int | Kind::Hex) {
-            return Some("range is only allowed for int or hex symbols".to_owned());
-        }
-        let valid = self.is_number(kind, low) && self.is_number(kind, high);
-        (!valid).then(|| "range is invalid".to_owned())
     }
 
     fn is_number(&self, kind: Kind, value: SymbolId) -> bool {

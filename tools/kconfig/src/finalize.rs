@@ -62,6 +62,10 @@ impl Finalizer<'_> {
             self.flatten(id, child);
             next = self.menus[child].next;
         }
+        if self.menus[id].menuconfig && self.menus[id].prompt.is_none() {
+            let line = self.menus[id].line;
+            self.warn(line, format_args!("menuconfig statement without prompt"));
+        }
         if let Some(symbol) = self.menus[id].symbol {
             self.check(id, symbol);
             // A choice that is visible cannot be n, unless it is optional.

@@ -90,6 +90,8 @@ pub(crate) struct Entry {
     /// The first entry of its own menu.
     pub child: Option<MenuId>,
     pub prompt: Option<PropertyId>,
+    /// It is a `menuconfig`.
+    pub menuconfig: bool,
     /// `visible if` of a menu.
     pub visibility: Option<ExprId>,
     /// `depends on`, and in a finished tree what surrounds it.
@@ -124,6 +126,7 @@ impl Menus {
             next: None,
             child: None,
             prompt: None,
+            menuconfig: false,
             visibility: None,
             depends: None,
             help: None,

@@ -189,13 +189,12 @@ impl Parser<'_, '_> {
             self.symbols[symbol].kind = kind;
         } else if known != kind {
             let name = self.symbols[symbol].label().to_owned();
+            // As Linux's tools name it here.
+            let shown = |kind: Kind| if kind == Kind::Int { "integer" } else { kind.name() };
+            let (from, to) = (shown(known), shown(kind));
             self.warn(
                 self.menus[self.entry].line,
-                format_args!(
-                    "ignoring type redefinition of '{name}' from '{}' to '{}'",
-                    known.name(),
-                    kind.name()
-                ),
+                format_args!("ignoring type redefinition of '{name}' from '{from}' to '{to}'"),
             );
         }
     }

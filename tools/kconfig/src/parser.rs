@@ -286,6 +286,7 @@ impl<'m, 'e> Parser<'m, 'e> {
             return Err(Fault::new(at, "y, m and n are constants: expected another name"));
         }
         self.add_entry(Some(symbol));
+        self.menus[self.entry].menuconfig = keyword == "menuconfig";
         self.context = match keyword {
             "config" => Context::Config(symbol),
             _ => Context::MenuConfig(symbol),

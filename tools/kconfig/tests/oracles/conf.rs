@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use unilith_kconfig::{Error, Fill, Options, Probability, Random, State, Tree};
+use unilith_kconfig::{Error, Fill, Message, Options, Probability, Random, State, Tree};
 
 /// Debian's package of Linux's source, and what is unpacked of it: what Kconfig files, the macros
 /// in them and the making of `conf` need.
@@ -130,6 +130,32 @@ pub fn theirs(place: &Place, mode: Mode, config: Option<&str>) -> Result<String,
 pub fn their_unmet(place: &Place, config: &str) -> BTreeSet<String> {
     let (_, errors) = run(place, Mode::OldDef, Some(config)).expect("conf read the tree before");
     unmet(errors.lines())
+}
+
+/// What `conf` finds odd about a tree.
+pub fn their_warnings(place: &Place) -> Vec<String> {
+    let (_, errors) = run(place, Mode::AllNo, None).expect("conf read the tree before");
+    warnings(errors.lines())
+}
+
+/// The same of us.
+pub fn our_warnings(tree: &Tree) -> Vec<String> {
+    warnings(tree.messages().iter().filter_map(|message| match message {
+        Message::Warning(text) => Some(text.as_str()),
+        Message::Info(_) => None,
+    }))
+}
+
+fn warnings<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let text = |line: &str| {
+        // It notices some only at the statement behind.
+        let late = line.contains("help text") || line.contains("menuconfig statement");
+        let (place, text) = line.split_once("warning:")?;
+        Some(if late { text.to_owned() } else { format!("{place}{text}") })
+    };
+    let mut lines: Vec<String> = lines.filter_map(text).collect();
+    lines.sort();
+    lines
 }
 
 /// The same of us.

@@ -2,7 +2,9 @@
 //! `corpus/`: Kconfig text, and behind lines of `----` configurations to read. The first comment
 //! says what it is about; `# conf only: WHY` that kconfiglib computes something else.
 
-use crate::conf::{ALL, Mode, Place, Scratch, difference, load, ours, theirs};
+use crate::conf::{
+    ALL, Mode, Place, Scratch, difference, load, our_warnings, ours, their_warnings, theirs,
+};
 use crate::kconfiglib::{self, Case};
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,6 +63,7 @@ fn each_feature_is_as_in_conf() {
                 panic!("{name}: {mode:?} differs in {difference}\n{}", config.unwrap_or_default());
             }
         };
+        assert_eq!(their_warnings(&place), our_warnings(&tree), "{name}");
         for mode in ALL {
             check(mode, None);
             compared += 1;

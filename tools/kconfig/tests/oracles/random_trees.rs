@@ -1,7 +1,8 @@
 //! Trees made at random, before Linux's `conf` and before us.
 
 use crate::conf::{
-    ALL, Mode, Place, Scratch, difference, load, our_unmet, ours, their_unmet, theirs,
+    ALL, Mode, Place, Scratch, difference, load, our_unmet, our_warnings, ours, their_unmet,
+    their_warnings, theirs,
 };
 use crate::generator::{self, Dice, Features};
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ fn compare(seed: u64) {
         }
         theirs
     };
+    assert_eq!(their_warnings(&place), our_warnings(&tree), "seed {seed}: warnings\n{text}");
     for mode in ALL {
         check(mode, None);
     }
