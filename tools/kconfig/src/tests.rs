@@ -1,6 +1,6 @@
 //! The language, feature by feature.
 
-use crate::{Config, Error, Solution, Tree};
+use crate::{Config, Error, Solution, State, Tree};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -201,6 +201,46 @@ fn a_written_configuration_reads_back() {
     assert_eq!(tree.to_defconfig(&wanted), "CONFIG_A=y\n");
     let why = tree.state(&wanted).explain("N").expect("N");
     assert!(why.contains("by the default at Kconfig:8"));
+}
+
+#[test]
+fn a_menu_knows_what_a_user_can_choose() {
+    use crate::Tristate::{Mod, No, Yes};
+    let tree = load(
+        "config MODULES\n\tdef_bool y\n\tmodules\nconfig A\n\ttristate \"a\"\n\tdefault m\nconfig B\n\ttristate \"b\"\n\tdepends on A\nconfig C\n\tbool \"c\"\n\tselect A\nchoice\n\tprompt \"which\"\nconfig X\n\tbool \"x\"\nconfig Y\n\tbool \"y\"\nendchoice\nconfig N\n\tint \"n\"\n\trange 2 5\n",
+    )
+    .expect("a tree");
+    let id = |name| tree.find(name).expect("a symbol");
+    let (a, b, c, x, y, n) = (id("A"), id("B"), id("C"), id("X"), id("Y"), id("N"));
+    let mut state = State::new(&tree);
+    state.read("", "empty");
+    assert_eq!(state.choices(a), [No, Mod, Yes]);
+    assert_eq!(state.choices(b), [No, Mod], "no more than what it depends on");
+    assert!(!state.set_tristate(b, Yes) && state.set_tristate(b, Mod));
+    assert!(state.set(c, "y"));
+    assert_eq!(state.tristate(a), Yes);
+    assert!(!state.is_changeable(a) && state.choices(a).is_empty());
+    assert_eq!((state.user_value(a), state.user_value(b)), (None, Some("m")));
+    let choice = tree.choice_of(x).expect("a choice");
+    assert_eq!(tree.members(choice), [x, y]);
+    assert_eq!(state.chosen(choice), Some(x));
+    assert!(state.set_tristate(y, Yes) && !state.set_tristate(y, No));
+    assert_eq!((state.chosen(choice), state.value(x)), (Some(y), "n"));
+    state.unset(y);
+    assert_eq!(state.chosen(choice), Some(x));
+    assert!(!state.set(n, "9") && !state.set(n, "x") && state.set(n, "3"));
+    assert_eq!(state.range_text(n), Some(("2".to_owned(), "5".to_owned())));
+    state.unset(c);
+    assert!(state.set_tristate(a, No));
+    let shown = |state: &mut State| {
+        let entries = tree.menu().children();
+        entries.filter(|e| state.is_shown(e.id())).filter_map(|e| e.prompt()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&mut state), ["a", "c", "which", "n"]);
+    let below = tree.entries(a).next().expect("an entry").children().next().expect("B");
+    assert_eq!((below.prompt(), below.depends_on()), (Some("b"), Some("A".to_owned())));
+    assert_eq!(below.location().to_string(), "Kconfig:7");
+    assert_eq!(below.parent().and_then(|entry| entry.symbol()), Some(a));
 }
 
 /// Small trees of bools that select, imply and depend on earlier or later symbols.

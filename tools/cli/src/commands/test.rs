@@ -81,7 +81,7 @@ fn provide() -> Result {
     if !missing.is_empty() {
         host::install(
             &missing,
-            "the tests boot virtual machines and run programs of Debian in them",
+            "the tests boot virtual machines, run programs of Debian in them, and ask Linux's conf",
         )
         .map_err(Error::failed)?;
     }
