@@ -36,6 +36,8 @@ pub enum Command {
     Libs(Libs),
     /// Show and change the configuration of an application
     Config(Config),
+    /// Work with any tree of Kconfig files, as Linux's `conf` does
+    Kconfig(Kconfig),
     /// Draw the libraries of an image and what each is written against
     Graph(Graph),
     /// Show the bytes of an image by micro-library
@@ -282,6 +284,85 @@ The rest of the file stays as it is. What cannot hold is refused, with the reaso
         #[arg(required = true, value_name = "SYM=VAL")]
         assignments: Vec<String>,
     },
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  unilith kconfig alldefconfig --kconfig Kconfig --out -
+  unilith kconfig olddefconfig --kconfig Kconfig --config old.config --out new.config
+  unilith kconfig savedefconfig --kconfig Kconfig --config .config --out defconfig
+  unilith kconfig randconfig --kconfig Kconfig --seed 42
+  unilith kconfig explain HEAP_TLSF --kconfig Kconfig
+  unilith kconfig alldefconfig --kconfig Kconfig -D ARCH=x86 -D SRCARCH=x86 --shell-cache answers
+
+Files are those that Linux's `conf` writes, byte for byte. Of its environment these count:
+  KCONFIG_CONFIG         the configuration file, read and written [default: .config]
+  KCONFIG_ALLCONFIG      all...config and randconfig: values to start from; a file, or `1` for
+                         allno.config, allyes.config, ... or all.config
+  KCONFIG_DEFCONFIG_LIST files to read if there is no configuration file
+  KCONFIG_SEED, KCONFIG_PROBABILITY
+                         randconfig; a seed gives what it gives under Linux with glibc
+  KCONFIG_WERROR         warnings about the configuration are errors
+  srctree                where sourced files are, unless --srctree says it
+Macros and the commands that they run see the whole environment. include/config and
+include/generated are not written.")]
+pub struct Kconfig {
+    /// What to do
+    #[arg(value_name = "CMD")]
+    pub command: KconfigCommand,
+    /// explain: the symbol, with or without CONFIG_
+    #[arg(value_name = "SYM", required_if_eq("command", "explain"))]
+    pub symbol: Option<String>,
+    /// The first file of the tree
+    #[arg(long, value_name = "FILE")]
+    pub kconfig: PathBuf,
+    /// The directory that sourced files are in [default: $srctree, else that of the first file]
+    #[arg(long, value_name = "DIR")]
+    pub srctree: Option<PathBuf>,
+    /// The configuration to read [default: $KCONFIG_CONFIG, else .config]; for all...config and
+    /// randconfig, values to start from [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The file to write; - is standard output [default: $KCONFIG_CONFIG, else .config; defconfig
+    /// for savedefconfig; - for listnewconfig and explain]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Set a variable of the environment for macros
+    #[arg(short = 'D', value_name = "VAR=VALUE")]
+    pub define: Vec<String>,
+    /// randconfig: where the random numbers start [default: $KCONFIG_SEED, else the time]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u32>,
+    /// Keep the answers of $(shell,...) in this file, by command and environment; remove it when
+    /// the tools that they ask change
+    #[arg(long, value_name = "FILE")]
+    pub shell_cache: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub enum KconfigCommand {
+    /// All n that can be
+    AllNoConfig,
+    /// All defaults
+    AllDefConfig,
+    /// All y that can be
+    AllYesConfig,
+    /// All m that can be
+    AllModConfig,
+    /// A configuration, and defaults for what it does not say
+    OldDefConfig,
+    /// What a configuration says beyond the defaults
+    SaveDefConfig,
+    /// The symbols that a configuration says nothing of
+    ListNewConfig,
+    /// Random values
+    RandConfig,
+    /// Why a symbol has its value
+    Explain,
 }
 
 #[derive(Args)]

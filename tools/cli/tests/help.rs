@@ -4,7 +4,7 @@ mod common;
 
 use common::stdout;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["build"],
     &["run"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["config", "show"],
     &["config", "get"],
     &["config", "set"],
+    &["kconfig"],
     &["graph"],
     &["size"],
     &["doctor"],

@@ -57,7 +57,7 @@ impl Configuration {
                 .map_err(|e| config(&e))?;
         }
         let solution = tree.solve(&wanted);
-        if let Some(problem) = tree.check(&demanded, &solution).first() {
+        if let Some(problem) = tree.state(&wanted).check(&demanded).first() {
             return Err(config(problem));
         }
         if app.kind == Kind::Elf && !solution.is_set("ELF") {
@@ -67,7 +67,7 @@ impl Configuration {
             )));
         }
         if let Some(warning) = solution.warnings().first() {
-            return Err(Error::Config(warning.clone()));
+            return Err(Error::Config(warning.trim().to_owned()));
         }
         Ok(Self { tree, wanted, solution })
     }
@@ -80,6 +80,11 @@ impl Configuration {
     /// A symbol's value as text.
     pub fn value(&self, symbol: &str) -> &str {
         self.solution.value(symbol).unwrap_or_default()
+    }
+
+    /// The whole configuration as a `.config` file of `name`.
+    pub fn to_config(&self, name: &str) -> String {
+        self.tree.to_config(&self.wanted, name)
     }
 }
 
@@ -149,7 +154,7 @@ pub fn compose(
         ),
         cargo_config: cargo_config(catalog, &selected, configuration, platform, &link),
         main,
-        config: configuration.solution.to_config(&configuration.tree, name),
+        config: configuration.to_config(name),
         link,
         arch: configuration.value("ARCH").to_owned(),
         platform: configuration.value("PLATFORM").to_owned(),

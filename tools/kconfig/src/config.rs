@@ -1,8 +1,10 @@
 //! What a user says: assignments to symbols.
 
-use crate::error::Error;
-use crate::expr::number;
-use crate::{Kind, Location, Tree};
+use crate::dotconfig::unquote as unquoted;
+use crate::error::{Error, Location};
+use crate::model::Tree;
+use crate::number;
+use crate::symbol::Kind;
 use std::fmt;
 
 /// Assignments, in the order in which they were made; the last to a symbol counts.
@@ -87,15 +89,7 @@ impl Config {
 
 /// The text inside of quotation marks; other text as it is.
 fn unquote(value: &str) -> String {
-    let Some(inner) = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')) else {
-        return value.to_owned();
-    };
-    let mut out = String::new();
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        out.extend(if c == '\\' { chars.next() } else { Some(c) });
-    }
-    out
+    value.strip_prefix('"').and_then(unquoted).unwrap_or_else(|| value.to_owned())
 }
 
 impl Tree {
@@ -110,22 +104,23 @@ impl Tree {
             return fail(format!("{assignment}: give SYMBOL=VALUE"));
         };
         let name = name.strip_prefix("CONFIG_").unwrap_or(name);
-        let Some(&index) = self.index.get(name) else {
+        let Some(id) = self.find(name) else {
             let nearest = self.nearest(name);
             let hint = nearest.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
             return fail(format!("there is no symbol {name}{hint}"));
         };
-        let symbol = &self.symbols[index];
+        let symbol = &self.symbols[id];
         let value = match (symbol.kind, value) {
+            (Kind::Tristate, "m") => "m",
             (Kind::Bool | Kind::Tristate, "y" | "true" | "m") => "y",
             (Kind::Bool | Kind::Tristate, "n" | "false") => "n",
             (Kind::Bool | Kind::Tristate, _) => {
                 return fail(format!("{name} is y or n, not {value:?}; for example {name}=y"));
             }
-            (Kind::Int, text) if text.parse::<i64>().is_err() => {
+            (Kind::Int, text) if !number::is_int(text) => {
                 return fail(format!("{name} is a number, not {value:?}; for example {name}=42"));
             }
-            (Kind::Hex, text) if number(text).is_none() => {
+            (Kind::Hex, text) if !number::is_hex(text) => {
                 return fail(format!(
                     "{name} is a hexadecimal number, not {value:?}; for example {name}=0x2a"
                 ));
@@ -133,9 +128,9 @@ impl Tree {
             (_, text) => text,
         };
         if value == "y"
-            && let Some(choice) = symbol.choice
+            && let Some(choice) = symbol.member_of
         {
-            for &member in &self.choices[choice].members {
+            for &member in &self.symbols[choice].members {
                 config.unset(&self.symbols[member].name);
             }
         }
@@ -145,7 +140,7 @@ impl Tree {
 
     /// The known symbol that looks most like `name`, if any does.
     fn nearest(&self, name: &str) -> Option<&str> {
-        nearest(&name.to_uppercase(), self.symbols.iter().map(|s| s.name.as_str()))
+        nearest(&name.to_uppercase(), self.symbols().map(|s| &*s.name))
     }
 }
 

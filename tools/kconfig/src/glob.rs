@@ -1,29 +1,39 @@
 //! Patterns of file names.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The files below `base` that match `pattern` (`*`, `?` within a name), sorted.
-pub fn glob(base: &Path, pattern: &str) -> Vec<PathBuf> {
-    let mut found = vec![base.to_owned()];
+/// The names of files below `root` that match `pattern` (`*` and `?` within a part), sorted. A
+/// pattern without either names one file, which need not be there.
+pub fn glob(root: &Path, pattern: &str) -> Vec<String> {
+    let wild = |part: &str| part.contains(['*', '?']);
+    if !wild(pattern) {
+        return vec![pattern.to_owned()];
+    }
+    let mut found = vec![if pattern.starts_with('/') { "/" } else { "" }.to_owned()];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
-        let wild = part.contains(['*', '?']);
+        let join = |directory: &str, name: &str| match directory {
+            "" | "/" => format!("{directory}{name}"),
+            _ => format!("{directory}/{name}"),
+        };
         found = found
             .iter()
             .flat_map(|directory| {
-                if !wild {
-                    return vec![directory.join(part)];
+                if !wild(part) {
+                    return vec![join(directory, part)];
                 }
-                let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-                let mut names: Vec<PathBuf> = entries
-                    .filter(|entry| matches(part, &entry.file_name().to_string_lossy()))
-                    .map(|entry| entry.path())
+                let entries = std::fs::read_dir(root.join(directory)).into_iter().flatten();
+                let mut names: Vec<String> = entries
+                    .flatten()
+                    .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                    .filter(|name| matches(part, name))
+                    .map(|name| join(directory, &name))
                     .collect();
                 names.sort();
                 names
             })
             .collect();
     }
-    found.retain(|path| path.is_file());
+    found.retain(|name| root.join(name).is_file());
     found
 }
 

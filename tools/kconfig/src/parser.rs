@@ -1,534 +1,319 @@
-//! From files to a model.
+//! The statements of Kconfig files, and the menu tree that they make.
 
+use crate::blocks::{Block, BlockKind, Insert};
 use crate::error::Error;
-use crate::expr::Expr;
+use crate::expr::Exprs;
+use crate::files;
 use crate::glob::glob;
-use crate::lexer::{Token, TokenKind, expand, tokens};
-use crate::model::{Choice, Item, Kind, Location, Property, Symbol};
-use crate::words::{Line, Words};
-use std::collections::{BTreeMap, HashMap};
+use crate::lexer::{Fault, Lexer, Token, TokenKind};
+use crate::macros::{Macros, Message, Place};
+use crate::menu::{Line, MenuId, Menus, PropertyKind};
+use crate::symbol::{SymbolId, Symbols};
+use crate::words::Words;
 use std::path::{Path, PathBuf};
 
-/// Files that source files that source files.
-const DEPTH_MAX: usize = 64;
-/// Lines of all files together: a file that sources itself under two names ends here.
-const LINES_MAX: usize = 2_000_000;
+/// Files that source each other.
+const SOURCE_DEPTH_MAX: usize = 64;
+/// Files that are sourced in all.
+const SOURCES_MAX: usize = 100_000;
 
-pub struct Parsed {
-    pub title: String,
-    pub symbols: Vec<Symbol>,
-    pub index: HashMap<String, usize>,
-    pub choices: Vec<Choice>,
-    pub items: Vec<Item>,
-}
-
-pub fn parse(root: &Path, env: &BTreeMap<String, String>) -> Result<Parsed, Error> {
-    let mut parser = Parser {
-        base: root.parent().unwrap_or(Path::new("")).to_owned(),
-        env,
-        out: Parsed {
-            title: String::new(),
-            symbols: vec![],
-            index: HashMap::new(),
-            choices: vec![],
-            items: vec![],
-        },
-        blocks: vec![],
-        current: Current::Nothing,
-        lines: 0,
-        line: Line::default(),
-    };
-    parser.file(root, 0)?;
-    Ok(parser.out)
-}
-
-/// A block that is open.
-struct Block {
-    kind: BlockKind,
-    /// What everything inside depends on, by this block alone.
-    condition: Expr,
-    /// When prompts inside are visible, by this block alone.
-    visible: Expr,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum BlockKind {
-    Menu,
-    If,
-    Choice(usize),
-}
-
-impl BlockKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Menu => "menu",
-            Self::If => "if",
-            Self::Choice(_) => "choice",
-        }
-    }
-}
-
-/// What the next property belongs to.
-enum Current {
+/// What the next line may give an option to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Context {
     Nothing,
-    Config(Definition),
-    /// The innermost block.
-    Block,
+    Config(SymbolId),
+    /// A `menuconfig`, whose prompt is a menu.
+    MenuConfig(SymbolId),
+    Choice(SymbolId),
+    Menu,
     Comment,
 }
 
-/// One `config` with its properties; a symbol may have several.
-struct Definition {
-    symbol: usize,
-    depends: Expr,
-    prompt: Option<(String, Expr)>,
-    defaults: Vec<Property<Expr>>,
-    selects: Vec<Property<String>>,
-    implies: Vec<Property<String>>,
-    ranges: Vec<Property<(Expr, Expr)>>,
+/// Reads files and builds the tree's parts.
+pub(crate) struct Parser<'m, 'e> {
+    pub macros: &'m mut Macros<'e>,
+    pub symbols: Symbols,
+    pub exprs: Exprs,
+    pub menus: Menus,
+    /// The names of the files that were read.
+    pub files: Vec<Box<str>>,
+    /// The symbol that says whether modules are on.
+    pub modules: Option<SymbolId>,
+    srctree: PathBuf,
+    /// The files that are being read, each sourced by the one before it.
+    pub open: Vec<String>,
+    sources: usize,
+    pub blocks: Vec<Block>,
+    /// The entry that options belong to.
+    pub entry: MenuId,
+    pub menu: MenuId,
+    pub insert: Insert,
+    pub context: Context,
+    pub line: Line,
 }
 
-struct Parser<'a> {
-    base: PathBuf,
-    env: &'a BTreeMap<String, String>,
-    out: Parsed,
-    blocks: Vec<Block>,
-    current: Current,
-    lines: usize,
-    line: Line,
-}
-
-impl Parser<'_> {
-    fn error<T>(&self, column: usize, message: impl Into<String>) -> Result<T, Error> {
-        self.line.error(column, message)
-    }
-
-    fn file(&mut self, path: &Path, depth: usize) -> Result<(), Error> {
-        let name = path.strip_prefix(&self.base).unwrap_or(path).display().to_string();
-        if depth > DEPTH_MAX {
-            return self.error(1, format!("{name}: files source each other too deeply: a loop?"));
-        }
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if depth == 0 => {
-                return Err(Error {
-                    location: None,
-                    column: 0,
-                    text: String::new(),
-                    message: format!("{}: {error}", path.display()),
-                });
-            }
-            Err(error) => return self.error(1, format!("{name}: {error}")),
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().collect();
-        let outer = self.blocks.len();
-        let mut i = 0;
-        while i < lines.len() {
-            let start = i;
-            let mut joined = lines[i].to_owned();
-            while joined.ends_with('\\') && i + 1 < lines.len() {
-                joined.pop();
-                i += 1;
-                joined.push_str(lines[i]);
-            }
-            i += 1;
-            self.lines += 1;
-            let location = Location { file: name.clone(), line: start + 1 };
-            self.line = Line { location, text: lines[start].to_owned() };
-            if self.lines > LINES_MAX {
-                return self.error(1, "too many lines: do files source each other?");
-            }
-            let env = self.env;
-            let expanded = match expand(&joined, &|name| env.get(name).cloned()) {
-                Ok(expanded) => expanded,
-                Err(message) => return self.error(1, message),
-            };
-            let words = match tokens(&expanded) {
-                Ok(words) => words,
-                Err((column, message)) => return self.error(column, message),
-            };
-            let Some((first, rest)) = words.split_first() else { continue };
-            let TokenKind::Word(keyword) = &first.kind else {
-                return self.error(first.column, "expected a keyword");
-            };
-            if keyword == "help" || keyword == "---help---" {
-                i = self.help(&lines, i);
-            } else {
-                self.statement(keyword, first.column, rest, path, depth)?;
-                // A sourced file has left its own last line behind.
-                self.line = Line {
-                    location: Location { file: name.clone(), line: start + 1 },
-                    text: lines[start].to_owned(),
-                };
-            }
-        }
-        self.finish();
-        match self.blocks.get(outer..).and_then(<[Block]>::last) {
-            Some(open) => {
-                let kind = open.kind.name();
-                self.error(1, format!("the file ends inside of `{kind}`: expected `end{kind}`"))
-            }
-            None if self.blocks.len() < outer => {
-                self.error(1, "the file ends a block that it did not begin")
-            }
-            None => Ok(()),
+impl<'m, 'e> Parser<'m, 'e> {
+    pub fn new(macros: &'m mut Macros<'e>, srctree: &Path) -> Self {
+        Self {
+            macros,
+            symbols: Symbols::new(),
+            exprs: Exprs::default(),
+            menus: Menus::new(),
+            files: vec![],
+            modules: None,
+            srctree: srctree.to_owned(),
+            open: vec![],
+            sources: 0,
+            blocks: vec![],
+            entry: MenuId::ROOT,
+            menu: MenuId::ROOT,
+            insert: Insert::FirstOf(MenuId::ROOT),
+            context: Context::Nothing,
+            line: Line { file: 0, number: 1 },
         }
     }
 
-    /// Takes the help text that begins at line `i`; gives the line behind it.
-    fn help(&mut self, lines: &[&str], mut i: usize) -> usize {
-        let indent = |line: &str| {
-            line.chars()
-                .take_while(|c| c.is_whitespace())
-                .fold(0, |n, c| if c == '\t' { (n / 8 + 1) * 8 } else { n + 1 })
-        };
-        let first = lines[i..].iter().find(|l| !l.trim().is_empty()).map_or(0, |l| indent(l));
-        let mut text = String::new();
-        while let Some(line) =
-            lines.get(i).filter(|l| l.trim().is_empty() || (first > 0 && indent(l) >= first))
-        {
-            text.push_str(line.trim());
-            text.push('\n');
-            i += 1;
-        }
-        if let Current::Config(definition) = &self.current {
-            self.out.symbols[definition.symbol].help = text.trim().to_owned();
-        }
-        i
-    }
-
-    fn statement(
-        &mut self,
-        keyword: &str,
-        column: usize,
-        rest: &[Token],
-        path: &Path,
-        depth: usize,
-    ) -> Result<(), Error> {
-        let mut words = Words::new(&self.line, rest);
-        match keyword {
-            "mainmenu" => {
-                let title = words.text()?;
-                words.end()?;
-                self.out.title = title;
-            }
-            "config" | "menuconfig" => {
-                let name = words.word("a symbol's name")?;
-                words.end()?;
-                self.finish();
-                self.begin_config(&name);
-            }
-            "choice" => {
-                // A choice may have a name, which nothing here needs.
-                if rest.len() == 1 {
-                    words.word("a name")?;
-                }
-                words.end()?;
-                self.finish();
-                let id = self.out.choices.len();
-                self.out.choices.push(Choice {
-                    optional: false,
-                    visible: Expr::Const(false),
-                    defaults: vec![],
-                    members: vec![],
-                });
-                self.open(BlockKind::Choice(id), Expr::Const(true));
-            }
-            "menu" => {
-                let title = words.text()?;
-                words.end()?;
-                self.finish();
-                self.out.items.push(Item::Menu(title));
-                self.open(BlockKind::Menu, Expr::Const(true));
-            }
-            "if" => {
-                let condition = words.expression()?;
-                words.end()?;
-                self.finish();
-                self.open(BlockKind::If, condition);
-                self.current = Current::Nothing;
-            }
-            "endmenu" | "endif" | "endchoice" => {
-                words.end()?;
-                self.finish();
-                match self.blocks.pop() {
-                    Some(block) if keyword[3..] == *block.kind.name() => {
-                        if block.kind == BlockKind::Menu {
-                            self.out.items.push(Item::EndMenu);
-                        }
-                    }
-                    Some(block) => {
-                        let kind = block.kind.name();
-                        return self.error(column, format!("expected `end{kind}`"));
-                    }
-                    None => return self.error(column, "there is no block to end"),
-                }
-            }
-            "comment" => {
-                words.text()?;
-                words.end()?;
-                self.finish();
-                self.current = Current::Comment;
-            }
-            "source" | "rsource" | "osource" | "orsource" => {
-                let pattern = words.text()?;
-                words.end()?;
-                self.finish();
-                self.source(keyword, &pattern, path, depth)?;
-            }
-            _ => return self.property(keyword, column, rest),
+    /// Reads the tree's first file.
+    pub fn root(&mut self, path: &Path) -> Result<(), Error> {
+        let name = path.strip_prefix(&self.srctree).unwrap_or(path).to_string_lossy().into_owned();
+        let text =
+            files::read(path).map_err(|e| Error::plain(format!("{}: {e}", path.display())))?;
+        self.file(&name, &text)?;
+        if self.menus[MenuId::ROOT].prompt.is_none() {
+            self.entry = MenuId::ROOT;
+            self.add_prompt(PropertyKind::Menu, "Main menu", None);
         }
         Ok(())
     }
 
-    fn source(
+    /// Says something about the statement at hand.
+    pub fn warn(&mut self, line: Line, text: std::fmt::Arguments) {
+        let file = &self.files[line.file as usize];
+        self.macros
+            .messages
+            .push(Message::Warning(format!("{file}:{}:warning: {text}", line.number)));
+    }
+
+    fn file(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        self.files.push(name.into());
+        self.open.push(name.to_owned());
+        let outer = self.blocks.len();
+        let mut lexer = Lexer::new(text, name);
+        let mut tokens = vec![];
+        let fault = |fault: Fault| Error::at(name, text, fault.at, fault.message);
+        while let Some(number) = lexer.statement(&mut tokens, self.macros).map_err(fault)? {
+            self.line = Line { file, number };
+            let source = self.statement(&mut lexer, &tokens, text).map_err(fault)?;
+            if let Some((keyword, pattern)) = source {
+                let at = tokens.get(1).map_or(0, |token| token.at);
+                let fail = |message: String| Error::at(name, text, at, message);
+                for found in self.sourced(name, keyword, &pattern).map_err(fail)? {
+                    let path = self.srctree.join(&found);
+                    match files::read(&path) {
+                        Ok(inner) => self.file(&found, &inner)?,
+                        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                            if !keyword.starts_with('o') {
+                                let base = self.srctree.display();
+                                return Err(fail(format!("there is no file {found:?} in {base}")));
+                            }
+                        }
+                        Err(e) => return Err(fail(format!("{}: {e}", path.display()))),
+                    }
+                }
+                self.context = Context::Nothing;
+            }
+        }
+        self.open.pop();
+        match self.blocks.get(outer..).and_then(<[Block]>::last) {
+            Some(open) => {
+                let kind = open.kind.name();
+                let line = self.menus[open.entry].line.number;
+                let message = format!(
+                    "the file ends inside of the `{kind}` of line {line}: expected `end{kind}`"
+                );
+                Err(Error::at(name, text, text.trim_end().len(), message))
+            }
+            None => {
+                self.context = Context::Nothing;
+                Ok(())
+            }
+        }
+    }
+
+    /// The names of the files that a `source` names.
+    fn sourced(&mut self, from: &str, keyword: &str, pattern: &str) -> Result<Vec<String>, String> {
+        let pattern = match from.rsplit_once('/') {
+            Some((directory, _)) if keyword.ends_with("rsource") && !pattern.starts_with('/') => {
+                format!("{directory}/{pattern}")
+            }
+            _ => pattern.to_owned(),
+        };
+        let found = glob(&self.srctree, &pattern);
+        if found.is_empty() && !keyword.starts_with('o') {
+            return Err(format!("no file matches {pattern:?} in {}", self.srctree.display()));
+        }
+        if let Some(again) = found.iter().find(|name| self.open.contains(name)) {
+            let chain = self.open.join(" sources ");
+            return Err(format!("a loop of files: {chain} sources {again}"));
+        }
+        self.sources += found.len();
+        if self.open.len() >= SOURCE_DEPTH_MAX || self.sources > SOURCES_MAX {
+            return Err("too many files source each other; is there a loop?".to_owned());
+        }
+        Ok(found)
+    }
+
+    /// One statement; the caller reads the files that it sources.
+    fn statement<'a>(
         &mut self,
-        keyword: &str,
-        pattern: &str,
-        path: &Path,
-        depth: usize,
-    ) -> Result<(), Error> {
-        let base = if keyword.ends_with("rsource") {
-            path.parent().unwrap_or(Path::new("")).to_owned()
-        } else {
-            self.base.clone()
-        };
-        let files = glob(&base, pattern);
-        if files.is_empty() && !keyword.starts_with('o') {
-            return self.error(1, format!("no file matches {pattern:?} in {}", base.display()));
-        }
-        files.iter().try_for_each(|file| self.file(file, depth + 1))
-    }
-
-    fn open(&mut self, kind: BlockKind, condition: Expr) {
-        self.blocks.push(Block { kind, condition, visible: Expr::Const(true) });
-        self.current = Current::Block;
-    }
-
-    fn begin_config(&mut self, name: &str) {
-        let next = self.out.symbols.len();
-        let symbol = *self.out.index.entry(name.to_owned()).or_insert(next);
-        if symbol == next {
-            let menu = self.out.items.iter().fold(Vec::new(), |mut menu, item| {
-                match item {
-                    Item::Menu(title) => menu.push(title.clone()),
-                    Item::EndMenu => {
-                        menu.pop();
-                    }
-                    Item::Symbol(_) => {}
+        lexer: &mut Lexer<'a>,
+        tokens: &[Token<'a>],
+        text: &str,
+    ) -> Result<Option<(&'static str, String)>, Fault> {
+        let Some((first, rest)) = tokens.split_first() else { return Ok(None) };
+        let last = rest.last().unwrap_or(first).at;
+        let end = text[last..].find('\n').map_or(text.len(), |n| last + n);
+        let end = last + text[last..end].trim_end().len();
+        let mut words = Words::new(rest, end);
+        let keyword = match &first.kind {
+            TokenKind::Keyword(keyword) => *keyword,
+            TokenKind::Word(word) => match rest.first().map(|token| &token.kind) {
+                Some(TokenKind::Assign(flavor)) => {
+                    let Some(TokenKind::Value(value)) = rest.get(1).map(|t| &t.kind) else {
+                        return Err(Fault::new(first.at, "an assignment without a value"));
+                    };
+                    let file = self.files[self.line.file as usize].clone();
+                    let place = Place { file: &file, line: self.line.number };
+                    let at = rest.get(1).map_or(first.at, |token| token.at);
+                    self.macros
+                        .assign(word, value, *flavor, place)
+                        .map_err(|message| Fault::new(at, message))?;
+                    self.context = Context::Nothing;
+                    return Ok(None);
                 }
-                menu
-            });
-            self.out.symbols.push(Symbol {
-                name: name.to_owned(),
-                kind: Kind::Bool,
-                has_kind: false,
-                prompt: None,
-                help: String::new(),
-                defined_at: self.line.location.clone(),
-                menu,
-                dependencies: Expr::Const(false),
-                visible: vec![],
-                defaults: vec![],
-                selects: vec![],
-                implies: vec![],
-                ranges: vec![],
-                choice: None,
-            });
-            self.out.items.push(Item::Symbol(symbol));
-        }
-        self.current = Current::Config(Definition {
-            symbol,
-            depends: Expr::Const(true),
-            prompt: None,
-            defaults: vec![],
-            selects: vec![],
-            implies: vec![],
-            ranges: vec![],
-        });
-    }
-
-    /// Ends the definition of a symbol: its conditions get those of the blocks around it.
-    fn finish(&mut self) {
-        let Current::Config(definition) = std::mem::replace(&mut self.current, Current::Nothing)
-        else {
-            return;
+                _ => word,
+            },
+            _ => return Err(Fault::new(first.at, "expected a statement")),
         };
-        let fold = |part: fn(&Block) -> &Expr| {
-            self.blocks.iter().fold(Expr::Const(true), |all, block| all.and(part(block).clone()))
-        };
-        let depends = fold(|b| &b.condition).and(definition.depends);
-        let shown = fold(|b| &b.visible);
-        let choice = self.blocks.iter().rev().find_map(|block| match block.kind {
-            BlockKind::Choice(id) => Some(id),
-            _ => None,
-        });
-        let symbol = &mut self.out.symbols[definition.symbol];
-        symbol.dependencies =
-            std::mem::replace(&mut symbol.dependencies, Expr::Const(false)).or(depends.clone());
-        if let Some((text, condition)) = definition.prompt {
-            symbol.visible.push(shown.and(condition).and(depends.clone()));
-            symbol.prompt.get_or_insert(text);
+        let in_choice = self
+            .blocks
+            .iter()
+            .rev()
+            .find(|block| block.kind != BlockKind::If)
+            .is_some_and(|block| block.kind == BlockKind::Choice);
+        if in_choice && matches!(keyword, "menu" | "menuconfig" | "choice" | "mainmenu") {
+            let message = format!(
+                "`{keyword}` in a choice: expected `config`, `comment`, `if`, `source` or `endchoice`"
+            );
+            return Err(Fault::new(first.at, message));
         }
-        fn conditioned<T>(
-            list: Vec<Property<T>>,
-            depends: &Expr,
-        ) -> impl Iterator<Item = Property<T>> {
-            list.into_iter().map(|mut property| {
-                property.condition = property.condition.and(depends.clone());
-                property
-            })
-        }
-        symbol.defaults.extend(conditioned(definition.defaults, &depends));
-        symbol.selects.extend(conditioned(definition.selects, &depends));
-        symbol.implies.extend(conditioned(definition.implies, &depends));
-        symbol.ranges.extend(conditioned(definition.ranges, &depends));
-        if let Some(id) = choice
-            && symbol.choice.is_none()
-        {
-            symbol.choice = Some(id);
-            self.out.choices[id].members.push(definition.symbol);
-        }
-    }
-
-    fn property(&mut self, keyword: &str, column: usize, rest: &[Token]) -> Result<(), Error> {
-        let location = self.line.location.clone();
-        let mut words = Words::new(&self.line, rest);
-        let kind = match keyword {
-            "bool" | "boolean" | "def_bool" => Some(Kind::Bool),
-            "tristate" | "def_tristate" => Some(Kind::Tristate),
-            "int" => Some(Kind::Int),
-            "hex" => Some(Kind::Hex),
-            "string" => Some(Kind::String),
-            _ => None,
-        };
-        enum Parsed {
-            Prompt(Option<(String, Expr)>),
-            Default(Expr, Expr),
-            Depends(Expr),
-            Visible(Expr),
-            Select(String, Expr),
-            Imply(String, Expr),
-            Range(Expr, Expr, Expr),
-            Optional,
-        }
-        let parsed = match keyword {
-            "def_bool" | "def_tristate" | "default" => {
-                let value = words.expression()?;
-                Parsed::Default(value, words.condition()?)
+        match keyword {
+            "mainmenu" => self.mainmenu(first.at, &mut words)?,
+            "config" | "menuconfig" => self.config(keyword, &mut words)?,
+            "choice" => {
+                let name =
+                    if words.is_empty() { None } else { Some(words.word("the choice's name")?) };
+                words.end()?;
+                let symbol = self.symbols.choice(name);
+                self.add_entry(Some(symbol));
+                self.begin(BlockKind::Choice, first.at)?;
+                self.context = Context::Choice(symbol);
             }
-            _ if kind.is_some() && rest.is_empty() => Parsed::Prompt(None),
-            "prompt" => {
+            "menu" => {
+                let title = words.text()?;
+                words.end()?;
+                self.add_entry(None);
+                self.add_prompt(PropertyKind::Menu, title, None);
+                self.begin(BlockKind::Menu, first.at)?;
+                self.context = Context::Menu;
+            }
+            "if" => {
+                let condition = words.expression(&mut self.symbols, &mut self.exprs)?;
+                words.end()?;
+                self.add_entry(None);
+                self.depend(condition);
+                self.begin(BlockKind::If, first.at)?;
+            }
+            "endmenu" | "endif" | "endchoice" => {
+                words.end()?;
+                self.end(first.at, keyword)?;
+            }
+            "comment" => {
                 let text = words.text()?;
-                Parsed::Prompt(Some((text, words.condition()?)))
+                words.end()?;
+                self.add_entry(None);
+                self.add_prompt(PropertyKind::Comment, text, None);
+                self.context = Context::Comment;
             }
-            _ if kind.is_some() => {
-                let text = words.text()?;
-                Parsed::Prompt(Some((text, words.condition()?)))
-            }
-            "depends" => {
-                words.keyword("on")?;
-                Parsed::Depends(words.expression()?)
-            }
-            "visible" => {
-                words.keyword("if")?;
-                Parsed::Visible(words.expression()?)
-            }
-            "select" => {
-                let name = words.word("a symbol's name")?;
-                Parsed::Select(name, words.condition()?)
-            }
-            "imply" => {
-                let name = words.word("a symbol's name")?;
-                Parsed::Imply(name, words.condition()?)
-            }
-            "range" => {
-                let (low, high) = (words.value()?, words.value()?);
-                Parsed::Range(low, high, words.condition()?)
-            }
-            "optional" => Parsed::Optional,
-            "modules" | "option" => return Ok(()),
-            other => return self.error(column, format!("unknown keyword `{other}`")),
-        };
-        words.end()?;
-        let misplaced = format!("`{keyword}` does not belong here");
-        let choice = match self.blocks.last().map(|b| b.kind) {
-            Some(BlockKind::Choice(id)) => Some(id),
-            _ => None,
-        };
-        match (&mut self.current, parsed) {
-            (Current::Config(definition), parsed) => {
-                if let Some(kind) = kind {
-                    let symbol = &mut self.out.symbols[definition.symbol];
-                    if symbol.has_kind && symbol.kind != kind {
-                        let name = symbol.name.clone();
-                        return self.error(column, format!("{name} already has another type"));
-                    }
-                    symbol.kind = kind;
-                    symbol.has_kind = true;
-                }
-                match parsed {
-                    Parsed::Prompt(Some(prompt)) => definition.prompt = Some(prompt),
-                    Parsed::Prompt(None) => {}
-                    Parsed::Default(value, condition) => {
-                        definition.defaults.push(Property { value, condition, location });
-                    }
-                    Parsed::Depends(on) => {
-                        let before = std::mem::replace(&mut definition.depends, Expr::Const(true));
-                        definition.depends = before.and(on);
-                    }
-                    Parsed::Select(value, condition) => {
-                        definition.selects.push(Property { value, condition, location });
-                    }
-                    Parsed::Imply(value, condition) => {
-                        definition.implies.push(Property { value, condition, location });
-                    }
-                    Parsed::Range(low, high, condition) => {
-                        definition.ranges.push(Property {
-                            value: (low, high),
-                            condition,
-                            location,
-                        });
-                    }
-                    Parsed::Visible(_) | Parsed::Optional => return self.error(column, misplaced),
-                }
-            }
-            (Current::Block, Parsed::Depends(on)) => {
-                if let Some(block) = self.blocks.last_mut() {
-                    block.condition =
-                        std::mem::replace(&mut block.condition, Expr::Const(true)).and(on);
-                }
-            }
-            (Current::Block, Parsed::Visible(on)) => {
-                if let Some(block) = self.blocks.last_mut() {
-                    block.visible =
-                        std::mem::replace(&mut block.visible, Expr::Const(true)).and(on);
-                }
-            }
-            (Current::Block, parsed) => {
-                let around = self.blocks.iter().fold(Expr::Const(true), |all, block| {
-                    all.and(block.condition.clone()).and(block.visible.clone())
-                });
-                let Some(choice) = choice.map(|id| &mut self.out.choices[id]) else {
-                    return self.error(column, misplaced);
+            "source" | "rsource" | "osource" | "orsource" => {
+                let pattern = words.text()?;
+                words.end()?;
+                let keyword = match keyword {
+                    "source" => "source",
+                    "rsource" => "rsource",
+                    "osource" => "osource",
+                    _ => "orsource",
                 };
-                match parsed {
-                    Parsed::Prompt(Some((_, condition))) => {
-                        let before = std::mem::replace(&mut choice.visible, Expr::Const(false));
-                        choice.visible = before.or(around.and(condition));
-                    }
-                    Parsed::Prompt(None) => {}
-                    Parsed::Default(Expr::Name(value), condition) => {
-                        choice.defaults.push(Property { value, condition, location });
-                    }
-                    Parsed::Optional => choice.optional = true,
-                    _ => return self.error(column, misplaced),
-                }
+                return Ok(Some((keyword, pattern.to_owned())));
             }
-            (Current::Comment, Parsed::Depends(_)) => {}
-            _ => return self.error(column, misplaced),
+            "help" => {
+                words.end()?;
+                self.help(lexer, first.at)?;
+            }
+            _ => self.option(first.at, keyword, &mut words)?,
         }
+        Ok(None)
+    }
+
+    fn mainmenu(&mut self, at: usize, words: &mut Words) -> Result<(), Fault> {
+        let title = words.text()?;
+        words.end()?;
+        if self.menus.entries.len() > 1 || !self.blocks.is_empty() {
+            return Err(Fault::new(at, "`mainmenu` has to come before all entries"));
+        }
+        self.entry = MenuId::ROOT;
+        self.add_prompt(PropertyKind::Menu, title, None);
+        self.context = Context::Nothing;
+        Ok(())
+    }
+
+    fn config(&mut self, keyword: &str, words: &mut Words) -> Result<(), Fault> {
+        let at = words.fault::<()>("").err().map_or(0, |fault| fault.at);
+        let symbol = words.named(&mut self.symbols)?;
+        words.end()?;
+        if self.symbols[symbol].constant {
+            return Err(Fault::new(at, "y, m and n are constants: expected another name"));
+        }
+        self.add_entry(Some(symbol));
+        self.menus[self.entry].menuconfig = keyword == "menuconfig";
+        self.context = match keyword {
+            "config" => Context::Config(symbol),
+            _ => Context::MenuConfig(symbol),
+        };
+        Ok(())
+    }
+
+    fn help(&mut self, lexer: &mut Lexer, at: usize) -> Result<(), Fault> {
+        let symbol = match self.context {
+            Context::Config(symbol) | Context::MenuConfig(symbol) | Context::Choice(symbol) => {
+                symbol
+            }
+            _ => return Err(Fault::new(at, "`help` does not belong here")),
+        };
+        let text = lexer.help();
+        if self.menus[self.entry].help.is_some() {
+            let name = self.symbols[symbol].label().to_owned();
+            self.warn(
+                self.line,
+                format_args!("'{name}' defined with more than one help text -- only the last one will be used"),
+            );
+        }
+        if text.is_empty() {
+            let name = self.symbols[symbol].label().to_owned();
+            self.warn(self.line, format_args!("'{name}' defined with blank help text"));
+        }
+        self.menus[self.entry].help = Some(text.into());
         Ok(())
     }
 }

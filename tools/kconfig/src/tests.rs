@@ -1,6 +1,6 @@
 //! The language, feature by feature.
 
-use crate::{Config, Error, Solution, Tree};
+use crate::{Config, Error, Solution, State, Tree};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +33,10 @@ impl Drop for Files {
 fn load(text: &str) -> Result<Tree, Error> {
     let files = Files::new(&[("Kconfig", text)]);
     Tree::load(&files.0.join("Kconfig"), &BTreeMap::new())
+}
+
+fn config(text: &str) -> Config {
+    Config::parse(text, "test").expect("a config")
 }
 
 fn solve(text: &str, config: &str) -> (Tree, Solution) {
@@ -78,7 +82,12 @@ fn a_select_against_dependencies_is_reported() {
         "config A\n\tbool \"a\"\n\tselect B\nconfig B\n\tbool \"b\"\n\tdepends on C\nconfig C\n\tbool \"c\"\n",
         "CONFIG_A=y\n",
     );
-    assert!(solution.warnings()[0].contains("Kconfig:3: A selects B, which depends on C"));
+    assert_eq!(
+        solution.warnings(),
+        [
+            "\nWARNING: unmet direct dependencies detected for B\n  Depends on [n]: C [=n]\n  Selected by [y]:\n  - A [=y] (Kconfig:3)"
+        ]
+    );
 }
 
 #[test]
@@ -104,7 +113,7 @@ fn menus_and_ifs_condition_what_is_inside() {
     assert_eq!(values(tree, "# CONFIG_D is not set\n"), "A=n B=n C=y D=y");
     assert_eq!(values(tree, "CONFIG_A=y\n# CONFIG_D is not set\n"), "A=y B=y C=n D=n");
     let (tree, _) = solve(tree, "");
-    assert_eq!(tree.symbol("B").expect("B").menu, ["M"]);
+    assert_eq!(tree.menus_of(tree.symbol("B").expect("B")), ["M"]);
 }
 
 #[test]
@@ -119,7 +128,7 @@ fn help_ends_where_its_indentation_does() {
         "config A\n\tbool \"a\"\n\thelp\n\t  First.\n\n\t  Second: config B.\nconfig C\n\tbool\n",
         "",
     );
-    assert_eq!(tree.symbol("A").expect("A").help, "First.\n\nSecond: config B.");
+    assert_eq!(tree.help(tree.symbol("A").expect("A")), "First.\n\nSecond: config B.");
     assert!(tree.symbol("C").is_some() && tree.symbol("B").is_none());
 }
 
@@ -134,9 +143,10 @@ fn files_are_sourced_by_pattern() {
     ]);
     let env = BTreeMap::from([("DIR".to_owned(), "x".to_owned())]);
     let tree = Tree::load(&files.0.join("Kconfig"), &env).expect("a tree");
-    let names: Vec<&str> = tree.symbols().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = tree.symbols().map(|s| &*s.name).collect();
     assert_eq!(names, ["A", "B", "X"]);
-    assert_eq!(tree.symbol("A").expect("A").defined_at.to_string(), "lib/a/sub:1");
+    let a = tree.symbol("A").expect("A");
+    assert_eq!(tree.defined_at(a).to_string(), "lib/a/sub:1");
 }
 
 #[test]
@@ -150,8 +160,8 @@ fn errors_show_the_place() {
     assert!(shown("config A\n\tdepends A\n").contains("expected `on`"));
     assert!(shown("menu \"m\"\n").contains("expected `endmenu`"));
     assert!(shown("endif\n").contains("no block to end"));
-    assert!(shown("source \"missing\"\n").contains("no file matches"));
-    assert!(shown("source \"Kconfig\"\n").contains("a loop?"));
+    assert!(shown("source \"missing\"\n").contains("there is no file \"missing\""));
+    assert!(shown("source \"Kconfig\"\n").contains("a loop of files: Kconfig sources Kconfig"));
     assert!(
         shown("config A\n\tdef_bool B\nconfig B\n\tdef_bool A\n").contains("A needs B needs A")
     );
@@ -169,26 +179,68 @@ fn assignments_are_strict() {
     assert_eq!(fail("SIZE=big"), "SIZE is a number, not \"big\"; for example SIZE=42");
     assert_eq!(fail("SIZE"), "SIZE: give SYMBOL=VALUE");
     tree.assign(&mut config, "CONFIG_SIZE=4").expect("a number");
-    let problems = tree.check(&config, &tree.solve(&config));
+    let problems = tree.state(&config).check(&config);
     assert_eq!(
         problems[0].to_string(),
         "SIZE=4 cannot hold (it is unset): it depends on HEAP, which is n; set HEAP=y too (Kconfig:3)"
     );
     tree.assign(&mut config, "HEAP=true").expect("a bool");
-    assert_eq!(tree.check(&config, &tree.solve(&config)), []);
+    assert_eq!(tree.state(&config).check(&config), []);
     tree.assign(&mut config, "SIZE=10").expect("a number");
-    assert!(tree.check(&config, &tree.solve(&config))[0].reason.contains("1 to 9"));
+    assert!(tree.state(&config).check(&config)[0].reason.contains("1 to 9"));
 }
 
 #[test]
 fn a_written_configuration_reads_back() {
     let text = "config A\n\tbool \"a\"\nconfig S\n\tstring \"s\"\n\tdefault \"q\\\"\\\\\"\nconfig N\n\tint \"n\"\n\tdefault 4\n";
     let (tree, solution) = solve(text, "CONFIG_A=y\n");
-    let written = solution.to_config(&tree, "test");
-    let again = tree.solve(&Config::parse(&written, "written").expect("a config"));
+    let wanted = config("CONFIG_A=y\n");
+    let written = tree.to_config(&wanted, "test");
+    let again = tree.solve(&config(&written));
     assert_eq!(solution.values, again.values);
-    assert_eq!(solution.to_defconfig(&tree), "CONFIG_A=y\n");
-    assert!(tree.explain("N", &solution).expect("N").contains("by the default at Kconfig:8"));
+    assert_eq!(tree.to_defconfig(&wanted), "CONFIG_A=y\n");
+    let why = tree.state(&wanted).explain("N").expect("N");
+    assert!(why.contains("by the default at Kconfig:8"));
+}
+
+#[test]
+fn a_menu_knows_what_a_user_can_choose() {
+    use crate::Tristate::{Mod, No, Yes};
+    let tree = load(
+        "config MODULES\n\tdef_bool y\n\tmodules\nconfig A\n\ttristate \"a\"\n\tdefault m\nconfig B\n\ttristate \"b\"\n\tdepends on A\nconfig C\n\tbool \"c\"\n\tselect A\nchoice\n\tprompt \"which\"\nconfig X\n\tbool \"x\"\nconfig Y\n\tbool \"y\"\nendchoice\nconfig N\n\tint \"n\"\n\trange 2 5\n",
+    )
+    .expect("a tree");
+    let id = |name| tree.find(name).expect("a symbol");
+    let (a, b, c, x, y, n) = (id("A"), id("B"), id("C"), id("X"), id("Y"), id("N"));
+    let mut state = State::new(&tree);
+    state.read("", "empty");
+    assert_eq!(state.choices(a), [No, Mod, Yes]);
+    assert_eq!(state.choices(b), [No, Mod], "no more than what it depends on");
+    assert!(!state.set_tristate(b, Yes) && state.set_tristate(b, Mod));
+    assert!(state.set(c, "y"));
+    assert_eq!(state.tristate(a), Yes);
+    assert!(!state.is_changeable(a) && state.choices(a).is_empty());
+    assert_eq!((state.user_value(a), state.user_value(b)), (None, Some("m")));
+    let choice = tree.choice_of(x).expect("a choice");
+    assert_eq!(tree.members(choice), [x, y]);
+    assert_eq!(state.chosen(choice), Some(x));
+    assert!(state.set_tristate(y, Yes) && !state.set_tristate(y, No));
+    assert_eq!((state.chosen(choice), state.value(x)), (Some(y), "n"));
+    state.unset(y);
+    assert_eq!(state.chosen(choice), Some(x));
+    assert!(!state.set(n, "9") && !state.set(n, "x") && state.set(n, "3"));
+    assert_eq!(state.range_text(n), Some(("2".to_owned(), "5".to_owned())));
+    state.unset(c);
+    assert!(state.set_tristate(a, No));
+    let shown = |state: &mut State| {
+        let entries = tree.menu().children();
+        entries.filter(|e| state.is_shown(e.id())).filter_map(|e| e.prompt()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&mut state), ["a", "c", "which", "n"]);
+    let below = tree.entries(a).next().expect("an entry").children().next().expect("B");
+    assert_eq!((below.prompt(), below.depends_on()), (Some("b"), Some("A".to_owned())));
+    assert_eq!(below.location().to_string(), "Kconfig:7");
+    assert_eq!(below.parent().and_then(|entry| entry.symbol()), Some(a));
 }
 
 /// Small trees of bools that select, imply and depend on earlier or later symbols.
@@ -216,9 +268,9 @@ proptest! {
     fn a_minimal_configuration_gives_the_same_solution(text in trees(), on in 0..256u32) {
         if let Ok(tree) = load(&text) {
             let mut config = Config::new();
-            (0..8).for_each(|i| config.set(&format!("S{i}"), if on >> i & 1 == 1 { "y" } else { "n" }));
+            (0..8_u32).for_each(|i| config.set(&format!("S{i}"), if on >> i & 1 == 1 { "y" } else { "n" }));
             let solution = tree.solve(&config);
-            let small = Config::parse(&solution.to_defconfig(&tree), "small").expect("a config");
+            let small = Config::parse(&tree.to_defconfig(&config), "small").expect("a config");
             prop_assert_eq!(tree.solve(&small).values, solution.values);
         }
     }

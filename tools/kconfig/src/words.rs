@@ -1,168 +1,202 @@
-//! The words of a statement, and the expressions that they make.
+//! The tokens of a statement behind its keyword, and the expressions that they make.
 
-use crate::error::Error;
-use crate::expr::{Comparison, Expr};
-use crate::lexer::{Token, TokenKind};
-use crate::model::Location;
+use crate::expr::{Comparison, ExprId, Exprs, Operator};
+use crate::lexer::{Fault, Token, TokenKind};
+use crate::symbol::{SymbolId, Symbols};
 
 /// Parentheses in parentheses, and `!` before `!`.
 const NESTING_MAX: usize = 100;
 
-/// A line of a file, for what is said about it.
-#[derive(Clone, Default)]
-pub struct Line {
-    pub location: Location,
-    pub text: String,
-}
-
-impl Line {
-    pub fn error<T>(&self, column: usize, message: impl Into<String>) -> Result<T, Error> {
-        Err(Error {
-            location: Some(self.location.clone()),
-            column,
-            text: self.text.clone(),
-            message: message.into(),
-        })
-    }
-}
-
-/// The words of a statement after its keyword.
-pub struct Words<'a> {
-    line: &'a Line,
-    list: &'a [Token],
+/// Reads tokens from the left to the right.
+pub struct Words<'t, 'a> {
+    list: &'t [Token<'a>],
     at: usize,
+    /// Offset behind the last token.
+    end: usize,
 }
 
-impl<'a> Words<'a> {
-    /// `list` is what follows the keyword in `line`.
-    pub fn new(line: &'a Line, list: &'a [Token]) -> Self {
-        Self { line, list, at: 0 }
+impl<'t, 'a> Words<'t, 'a> {
+    /// `end` is the offset that a missing token is missed at.
+    pub fn new(list: &'t [Token<'a>], end: usize) -> Self {
+        Self { list, at: 0, end }
     }
 
-    fn error<T>(&self, expected: &str) -> Result<T, Error> {
-        let column =
-            self.list.get(self.at).map_or(self.line.text.chars().count() + 1, |t| t.column);
-        self.line.error(column, format!("expected {expected}"))
+    fn peek(&self) -> Option<&'t TokenKind<'a>> {
+        self.list.get(self.at).map(|token| &token.kind)
     }
 
-    fn next(&mut self) -> Option<&TokenKind> {
-        let token = self.list.get(self.at)?;
-        self.at += 1;
-        Some(&token.kind)
+    pub fn is_empty(&self) -> bool {
+        self.at >= self.list.len()
     }
 
-    fn operator(&mut self, operator: &str) -> bool {
-        let found = matches!(self.list.get(self.at), Some(Token { kind: TokenKind::Operator(o), .. }) if *o == operator);
+    pub fn fault<T>(&self, message: impl Into<String>) -> Result<T, Fault> {
+        Err(Fault::new(self.list.get(self.at).map_or(self.end, |token| token.at), message))
+    }
+
+    /// "expected ..., not ...".
+    fn expected<T>(&self, what: &str) -> Result<T, Fault> {
+        match self.peek() {
+            None => self.fault(format!("expected {what}")),
+            Some(TokenKind::Keyword(word)) => {
+                self.fault(format!("expected {what}, not the keyword `{word}`"))
+            }
+            Some(TokenKind::Word(word)) => self.fault(format!("expected {what}, not `{word}`")),
+            Some(TokenKind::Quoted(text)) => self.fault(format!("expected {what}, not {text:?}")),
+            Some(TokenKind::Operator(operator)) => {
+                self.fault(format!("expected {what}, not `{operator}`"))
+            }
+            Some(TokenKind::Assign(_) | TokenKind::Value(_)) => {
+                self.fault(format!("expected {what}, not an assignment"))
+            }
+        }
+    }
+
+    /// The statement has to end here.
+    pub fn end(&self) -> Result<(), Fault> {
+        if self.is_empty() { Ok(()) } else { self.expected("the end of the line") }
+    }
+
+    /// Text in quotation marks.
+    pub fn text(&mut self) -> Result<&'t str, Fault> {
+        match self.peek() {
+            Some(TokenKind::Quoted(text)) => {
+                self.at += 1;
+                Ok(text)
+            }
+            _ => self.expected("text in quotation marks"),
+        }
+    }
+
+    /// A word that is no keyword.
+    pub fn word(&mut self, what: &str) -> Result<&'t str, Fault> {
+        match self.peek() {
+            Some(TokenKind::Word(word)) => {
+                self.at += 1;
+                Ok(word)
+            }
+            _ => self.expected(what),
+        }
+    }
+
+    fn has_keyword(&mut self, keyword: &str) -> bool {
+        let found = matches!(self.peek(), Some(TokenKind::Keyword(word)) if *word == keyword);
         self.at += usize::from(found);
         found
     }
 
-    pub fn end(&self) -> Result<(), Error> {
-        if self.at < self.list.len() { self.error("the end of the line") } else { Ok(()) }
+    /// This keyword.
+    pub fn keyword(&mut self, keyword: &str) -> Result<(), Fault> {
+        if self.has_keyword(keyword) { Ok(()) } else { self.expected(&format!("`{keyword}`")) }
     }
 
-    pub fn text(&mut self) -> Result<String, Error> {
-        match self.next() {
-            Some(TokenKind::Text(text) | TokenKind::Word(text)) => Ok(text.clone()),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error("a text in quotation marks")
-            }
-        }
+    fn operator(&mut self, operator: &str) -> bool {
+        let found = matches!(self.peek(), Some(TokenKind::Operator(own)) if *own == operator);
+        self.at += usize::from(found);
+        found
     }
 
-    pub fn word(&mut self, what: &str) -> Result<String, Error> {
-        match self.next() {
-            Some(TokenKind::Word(word)) => Ok(word.clone()),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error(what)
-            }
-        }
+    /// A symbol, by its name only.
+    pub fn named(&mut self, symbols: &mut Symbols) -> Result<SymbolId, Fault> {
+        self.word("a symbol's name").map(|name| symbols.mention(name))
     }
 
-    pub fn keyword(&mut self, keyword: &str) -> Result<(), Error> {
-        match self.next() {
-            Some(TokenKind::Word(word)) if word == keyword => Ok(()),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error(&format!("`{keyword}`"))
-            }
-        }
+    /// A symbol or quoted text.
+    pub fn symbol(&mut self, symbols: &mut Symbols) -> Result<SymbolId, Fault> {
+        let id = match self.peek() {
+            Some(TokenKind::Word(name)) => symbols.mention(name),
+            Some(TokenKind::Quoted(text)) => symbols.constant(text),
+            _ => return self.expected("a symbol or text in quotation marks"),
+        };
+        self.at += 1;
+        Ok(id)
     }
 
     /// `if EXPRESSION`, or nothing.
-    pub fn condition(&mut self) -> Result<Expr, Error> {
-        if self.at == self.list.len() {
-            return Ok(Expr::Const(true));
-        }
-        self.keyword("if")?;
-        self.expression()
+    pub fn condition(
+        &mut self,
+        symbols: &mut Symbols,
+        exprs: &mut Exprs,
+    ) -> Result<Option<ExprId>, Fault> {
+        if self.has_keyword("if") { self.expression(symbols, exprs).map(Some) } else { Ok(None) }
     }
 
-    pub fn value(&mut self) -> Result<Expr, Error> {
-        match self.next() {
-            Some(TokenKind::Word(word)) => Ok(match word.as_str() {
-                "y" | "m" => Expr::Const(true),
-                "n" => Expr::Const(false),
-                _ => Expr::Name(word.clone()),
-            }),
-            Some(TokenKind::Text(text)) => Ok(Expr::Text(text.clone())),
-            _ => {
-                self.at = self.at.saturating_sub(1);
-                self.error("a symbol or a value")
+    /// An expression.
+    pub fn expression(
+        &mut self,
+        symbols: &mut Symbols,
+        exprs: &mut Exprs,
+    ) -> Result<ExprId, Fault> {
+        self.nary(Operator::Or, symbols, exprs, 0)
+    }
+
+    fn nary(
+        &mut self,
+        operator: Operator,
+        symbols: &mut Symbols,
+        exprs: &mut Exprs,
+        depth: usize,
+    ) -> Result<ExprId, Fault> {
+        let mut operands = vec![];
+        loop {
+            operands.push(match operator {
+                Operator::Or => self.nary(Operator::And, symbols, exprs, depth)?,
+                Operator::And => self.unary(symbols, exprs, depth)?,
+            });
+            let sign = if operator == Operator::Or { "||" } else { "&&" };
+            if !self.operator(sign) {
+                return Ok(exprs.nary(operator, &operands));
             }
         }
     }
 
-    pub fn expression(&mut self) -> Result<Expr, Error> {
-        self.either(0)
-    }
-
-    fn either(&mut self, depth: usize) -> Result<Expr, Error> {
+    fn unary(
+        &mut self,
+        symbols: &mut Symbols,
+        exprs: &mut Exprs,
+        depth: usize,
+    ) -> Result<ExprId, Fault> {
         if depth > NESTING_MAX {
-            return self.error("an expression that is not nested so deeply");
+            return self.fault("the expression is nested so deeply that nobody can read it");
         }
-        let mut left = self.both(depth)?;
-        while self.operator("||") {
-            left = Expr::Or(Box::new(left), Box::new(self.both(depth)?));
-        }
-        Ok(left)
-    }
-
-    fn both(&mut self, depth: usize) -> Result<Expr, Error> {
-        let mut left = self.unary(depth)?;
-        while self.operator("&&") {
-            left = Expr::And(Box::new(left), Box::new(self.unary(depth)?));
-        }
-        Ok(left)
-    }
-
-    fn unary(&mut self, depth: usize) -> Result<Expr, Error> {
         if self.operator("!") {
-            if depth > NESTING_MAX {
-                return self.error("an expression that is not nested so deeply");
-            }
-            return Ok(Expr::Not(Box::new(self.unary(depth + 1)?)));
+            let inner = self.unary(symbols, exprs, depth + 1)?;
+            return Ok(exprs.not(inner));
         }
         if self.operator("(") {
-            let inner = self.either(depth + 1)?;
-            return if self.operator(")") { Ok(inner) } else { self.error("`)`") };
-        }
-        let left = self.value()?;
-        let comparisons = [
-            ("=", Comparison::Equal),
-            ("!=", Comparison::Unequal),
-            ("<=", Comparison::LessEqual),
-            (">=", Comparison::GreaterEqual),
-            ("<", Comparison::Less),
-            (">", Comparison::Greater),
-        ];
-        for (operator, comparison) in comparisons {
-            if self.operator(operator) {
-                return Ok(Expr::Compare(Box::new(left), comparison, Box::new(self.value()?)));
+            let inner = self.nary(Operator::Or, symbols, exprs, depth + 1)?;
+            if !self.operator(")") {
+                return self.expected("`)`");
             }
+            return Ok(inner);
         }
-        Ok(left)
+        let left = match self.peek() {
+            Some(TokenKind::Word(_) | TokenKind::Quoted(_)) => self.symbol(symbols)?,
+            _ => return self.expected("an expression"),
+        };
+        let comparison = match self.peek() {
+            Some(TokenKind::Operator("=")) => Comparison::Equal,
+            Some(TokenKind::Operator("!=")) => Comparison::Unequal,
+            Some(TokenKind::Operator("<")) => Comparison::Less,
+            Some(TokenKind::Operator("<=")) => Comparison::LessEqual,
+            Some(TokenKind::Operator(">")) => Comparison::Greater,
+            Some(TokenKind::Operator(">=")) => Comparison::GreaterEqual,
+            _ => return Ok(exprs.symbol(left)),
+        };
+        self.at += 1;
+        let right = self.symbol(symbols)?;
+        Ok(exprs.compare(left, comparison, right))
+    }
+
+    /// The keyword `modules`.
+    pub fn modules(&mut self) -> bool {
+        self.has_keyword("modules")
+    }
+
+    /// `="NAME"`
+    pub fn environment(&mut self) -> Result<&'t str, Fault> {
+        if !self.operator("=") {
+            return self.expected("`=`");
+        }
+        self.text()
     }
 }

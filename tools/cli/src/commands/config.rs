@@ -31,7 +31,7 @@ fn typed(symbol: &Symbol, text: &str) -> Value {
         Kind::Bool | Kind::Tristate => (text == "y").into(),
         Kind::Int => text.parse::<i64>().map_or(Value::Null, Value::from),
         Kind::Hex if text.is_empty() => Value::Null,
-        Kind::Hex | Kind::String => text.into(),
+        Kind::Hex | Kind::String | Kind::Unknown => text.into(),
     }
 }
 
@@ -41,11 +41,11 @@ fn show(target: &Target, json: bool) -> Result {
         let values: Map<String, Value> = configuration
             .tree
             .symbols()
-            .map(|s| (s.name.clone(), typed(s, configuration.value(&s.name))))
+            .map(|s| (s.name.to_string(), typed(s, configuration.value(&s.name))))
             .collect();
         return print_json(&Value::Object(values));
     }
-    print(configuration.solution.to_config(&configuration.tree, &app.name))
+    print(configuration.to_config(&app.name))
 }
 
 fn get(target: &Target, symbol: &str, json: bool) -> Result {
@@ -59,24 +59,18 @@ fn get(target: &Target, symbol: &str, json: bool) -> Result {
             error.map_or_else(|| format!("there is no symbol {name}"), |e| e.to_string()),
         ));
     };
-    let text = configuration.value(name);
+    let (tree, text) = (&configuration.tree, configuration.value(name));
     if !json {
         return print(format!("{text}\n"));
     }
     print_json(&json!({
-        "symbol": symbol.name,
-        "type": match symbol.kind {
-            Kind::Bool => "bool",
-            Kind::Tristate => "tristate",
-            Kind::Int => "int",
-            Kind::Hex => "hex",
-            Kind::String => "string",
-        },
+        "symbol": &*symbol.name,
+        "type": symbol.kind.name(),
         "value": typed(symbol, text),
-        "prompt": symbol.prompt,
-        "help": symbol.help,
-        "depends_on": symbol.dependencies(),
-        "why": configuration.tree.explain(name, &configuration.solution),
+        "prompt": tree.prompt(symbol),
+        "help": tree.help(symbol),
+        "depends_on": tree.dependencies(symbol),
+        "why": tree.state(&configuration.wanted).explain(name),
     }))
 }
 

@@ -5,6 +5,7 @@ pub mod build;
 pub mod config;
 pub mod doctor;
 pub mod graph;
+pub mod kconfig;
 pub mod libs;
 pub mod run;
 pub mod size;

@@ -9,7 +9,7 @@ use std::process::Command;
 use unilith_vmm::{host, qemu};
 
 /// What the tests run beside QEMU, and the packages that have it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("/bin/busybox", "busybox-static"),
     ("/usr/bin/redis-server", "redis-server"),
     ("/usr/bin/redis-benchmark", "redis-tools"),
@@ -20,9 +20,17 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("/usr/bin/curl", "curl"),
     ("/usr/bin/strace", "strace"),
     ("/usr/bin/gcc", "gcc"),
+    // What computes the same configurations (tools/kconfig/tests/oracles).
+    ("/usr/src/linux-source-6.1.tar.xz", "linux-source-6.1"),
+    ("/usr/bin/xz", "xz-utils"),
+    ("/usr/bin/make", "make"),
+    ("/usr/bin/flex", "flex"),
+    ("/usr/bin/bison", "bison"),
+    ("/usr/lib/python3/dist-packages/kconfiglib.py", "python3-kconfiglib"),
 ];
 
-const SYSTEM_TESTS: &str = "unilith-system-tests";
+/// The crates whose ignored tests are for the night; those of others are measurements.
+const NIGHTLY: [&str; 2] = ["unilith-kconfig", "unilith-system-tests"];
 
 pub fn test(args: &Test) -> Result {
     let root = project::root()?;
@@ -43,9 +51,10 @@ pub fn test(args: &Test) -> Result {
         steps = vec![vec!["test", "--workspace", "--", filter]];
     }
     if args.nightly {
-        // Tests that somebody must ask for; those of other crates are measurements.
         let filter = args.filter.as_deref().unwrap_or_default();
-        steps.push(vec!["test", "-p", SYSTEM_TESTS, "--", "--ignored", "--nocapture", filter]);
+        for package in NIGHTLY {
+            steps.push(vec!["test", "-p", package, "--", "--ignored", "--nocapture", filter]);
+        }
     }
     for step in &steps {
         say(format_args!("unilith: cargo {}", step.join(" ")));
@@ -72,7 +81,7 @@ fn provide() -> Result {
     if !missing.is_empty() {
         host::install(
             &missing,
-            "the tests boot virtual machines and run programs of Debian in them",
+            "the tests boot virtual machines, run programs of Debian in them, and ask Linux's conf",
         )
         .map_err(Error::failed)?;
     }
