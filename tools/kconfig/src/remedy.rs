@@ -33,12 +33,16 @@ fn one(symbol: SymbolId, value: &str) -> Candidates {
     vec![Changes::from([(symbol, value.into())])]
 }
 
-/// The smallest ones, each once.
+/// The smallest ones, each once; of equally small ones those first that came first.
 fn smallest(mut all: Candidates) -> Candidates {
-    all.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
-    all.dedup();
-    all.truncate(MOST);
-    all
+    all.sort_by_key(Changes::len);
+    let mut kept: Candidates = vec![];
+    for changes in all {
+        if kept.len() < MOST && !kept.contains(&changes) {
+            kept.push(changes);
+        }
+    }
+    kept
 }
 
 /// What does both; none if they contradict each other.
@@ -70,6 +74,7 @@ impl Tree {
         let tree = self;
         let id = tree.find(name)?;
         let mut state = tree.state(config);
+        let unmet = tree.solve(config).warnings().len();
         let broken: Vec<String> = state.check(config).into_iter().map(|b| b.symbol).collect();
         let candidates = match wanted {
             "y" | "m" => state.on(id, wanted, DEPTH),
@@ -82,6 +87,11 @@ impl Tree {
         let holds = |changes: &Changes| {
             let mut changed = config.clone();
             for (symbol, value) in changes {
+                // One of a choice excludes what was chosen before.
+                let choice = tree.symbols[*symbol].member_of.filter(|_| &**value == "y");
+                for other in choice.iter().flat_map(|choice| &tree.symbols[*choice].members) {
+                    changed.unset(&tree.symbols[*other].name);
+                }
                 changed.set(&tree.symbols[*symbol].name, value);
             }
             let mut state = tree.state(&changed);
@@ -91,6 +101,8 @@ impl Tree {
                     // What did not hold before is not the fault of these changes.
                     now.symbol != name && broken.contains(&now.symbol)
                 })
+                // A select that overrides a dependency is no remedy.
+                && tree.solve(&changed).warnings().len() <= unmet
         };
         let found = candidates.into_iter().find(|changes| !changes.is_empty() && holds(changes))?;
         let named = |(id, value): (SymbolId, Box<str>)| {
