@@ -43,6 +43,30 @@ fn a_library_that_is_missing_is_named() {
     assert!(!checkout.has_built());
 }
 
+/// Whoever knows which package has it says so.
+#[test]
+fn the_package_of_a_missing_library_is_told() {
+    let (dir, checkout) = (tempfile::tempdir().expect("a directory"), Fresh::new());
+    let mut program = fs::read(PRINTF).expect("a program");
+    let at = program.windows(10).position(|text| text == b"libc.so.6\0").expect("its C library");
+    program[at + 3] = b'q';
+    let path = dir.path().join("program");
+    fs::write(&path, program).expect("a file");
+    let dpkg = dir.path().join("dpkg");
+    let script = "#!/bin/sh\ntest \"$1 $2\" = '-S */libq.so.6' || exit 1\n\
+                  echo 'libq6:amd64: /usr/lib/x86_64-linux-gnu/libq.so.6'\n";
+    fs::write(&dpkg, script).expect("a file");
+    fs::set_permissions(&dpkg, fs::Permissions::from_mode(0o755)).expect("a program");
+    let mut command = checkout.unilith(["run", "-p", "qemu"]);
+    let inherited = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{inherited}", dir.path().display()));
+    let output = command.arg(&path).output().expect("unilith starts");
+    let text = errors(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let hint = "; it is part of libq6: apt-get install --reinstall libq6";
+    assert!(text.trim_end().ends_with(hint), "{text}");
+}
+
 #[test]
 fn scripts_bring_what_runs_them() {
     let dir = tempfile::tempdir().expect("a directory");
