@@ -2,7 +2,7 @@
 
 use crate::NEVER;
 use crate::segment::{Flags, HEADER, Segment};
-use crate::seq::{between, later};
+use crate::seq::{before, between, later};
 use crate::tcb::{State, Tcb};
 
 /// What a call did.
@@ -250,12 +250,15 @@ impl Tcb {
         }
     }
 
-    /// A header without data. Its sequence number is that of what was never sent: one that went
-    /// back would be out of window at the other end, and with it what it acknowledges.
+    /// A header without data. Its sequence number is that of what was never sent, or the end of the
+    /// window if that was tried: one that went back, or farther than the window, would be dropped
+    /// by the other end, and with it what it acknowledges.
     #[inline]
     fn header(&self, flags: Flags) -> Segment {
         let (from, to) = self.ports;
-        Segment { from, to, seq: self.max, ack: self.expected, flags, ..Segment::default() }
+        let end = self.una.wrapping_add(self.window);
+        let seq = if self.syn_acked && before(end, self.max) { end } else { self.max };
+        Segment { from, to, seq, ack: self.expected, flags, ..Segment::default() }
     }
 
     /// A header that acknowledges all that has arrived, and tells the window.

@@ -308,3 +308,27 @@ fn resets_are_believed_only_where_they_fit() {
     world.ends[1].input(world.now, &reset(expected), &[]);
     assert_eq!(world.ends[1].state(), State::Closed);
 }
+
+/// Writes `len` bytes; how many there was room for.
+fn write(tcb: &mut Tcb, mut len: usize) -> usize {
+    tcb.write(&mut |room| {
+        let now = room.len().min(len);
+        len -= now;
+        now
+    })
+}
+
+#[test]
+fn who_tries_a_closed_window_is_still_believed_what_it_acknowledges() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    for _ in 0..2 {
+        assert_eq!(write(&mut world.ends[0], LIMIT), LIMIT);
+        world.run(5 * SECOND);
+    }
+    assert_eq!(world.ends[1].unread(), LIMIT, "it is full, and was tried");
+    // The one that does not read has something to say.
+    assert_eq!(write(&mut world.ends[1], 3000), 3000);
+    world.run(5 * SECOND);
+    assert_eq!(world.ends[0].unread(), 3000);
+    assert_eq!(world.ends[1].unsent(), 0, "the acknowledgement was out of window");
+}
