@@ -141,7 +141,8 @@ impl Conn {
     /// Starts probes after a time of silence, and ends them when something is heard again: when to
     /// look again.
     fn watch_silence(&mut self, now: u64) -> u64 {
-        if self.keep_alive == 0 {
+        // A call that is not answered is repeated anyway.
+        if self.keep_alive == 0 || matches!(self.state, Tcp::SynSent | Tcp::SynReceived) {
             return NEVER;
         }
         let due = self.heard.saturating_add(self.keep_alive);

@@ -503,3 +503,19 @@ fn buffers_are_lent_without_a_lock() {
     assert_eq!((len, &seen[..]), (Ok(5), &b"first"[..]));
     assert_eq!(receive(&server).unwrap(), b"second");
 }
+
+#[test]
+fn who_does_not_answer_a_call_is_not_asked_for_a_sign_of_life() {
+    let world = World::new();
+    let client = world.a.tcp(false).unwrap();
+    client.set_keep_alive(Some(5));
+    // Where it is is known: only the answer is missing.
+    let refused = world.connect(81);
+    world.until(5, || refused.ready().closed);
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    let before = world.a.statistics().turns;
+    world.pass(10 * SECOND);
+    let turns = world.a.statistics().turns - before;
+    assert!(turns < 20, "{turns} turns in ten seconds of silence");
+}
