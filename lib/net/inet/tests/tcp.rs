@@ -519,3 +519,27 @@ fn who_does_not_answer_a_call_is_not_asked_for_a_sign_of_life() {
     let turns = world.a.statistics().turns - before;
     assert!(turns < 20, "{turns} turns in ten seconds of silence");
 }
+
+#[test]
+fn two_that_remember_a_connection_do_not_answer_each_other_for_ever() {
+    let world = World::new();
+    let listener = world.listen(80, 3);
+    let (client, server) = world.connection(&listener);
+    world.pass(SECOND);
+    world.nic_b.take_log();
+    client.shutdown(Shutdown::Send).unwrap();
+    server.shutdown(Shutdown::Send).unwrap();
+    world.pass(SECOND);
+    assert_eq!(world.a.statistics().time_wait, 1);
+    assert_eq!(world.b.statistics().time_wait, 1);
+    let last = world.nic_b.take_log().pop().unwrap();
+    let before = world.nic_a.sent.load(Ordering::Relaxed);
+    // The wire doubles the last acknowledgement, or somebody makes one up.
+    world.nic_a.inject(&last);
+    for _ in 0..20 {
+        world.a.poll();
+        world.b.poll();
+    }
+    let answers = world.nic_a.sent.load(Ordering::Relaxed) - before;
+    assert!(answers < 2, "{answers} answers");
+}
