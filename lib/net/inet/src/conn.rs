@@ -385,7 +385,10 @@ impl State {
         {
             return Some(hop);
         }
-        let next = self.addresses.next_hop(conn.flow.remote.addr)?;
+        let Some(next) = self.addresses.next_hop(conn.flow.remote.addr) else {
+            // No gateway to ask for: where it came from is all that is known.
+            return conn.hop;
+        };
         if doubtful && conn.hop.take().is_some() {
             self.neighbours.doubt(next);
         }

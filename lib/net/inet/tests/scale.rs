@@ -4,6 +4,7 @@ mod fake;
 
 use fake::*;
 use std::sync::atomic::Ordering;
+use unilith_inet::Addresses;
 use unilith_net_api::NetError;
 
 #[test]
@@ -214,4 +215,39 @@ fn a_reset_ends_what_is_half_open_if_it_fits() {
         world.b.statistics().half_open
     };
     assert_eq!((reset(77), reset(79), reset(78)), (1, 1, 0));
+}
+
+#[test]
+fn who_came_through_an_unknown_gateway_is_answered_through_it() {
+    let (nic_a, nic_b) = Nic::pair(unilith_net_api::Offload::default());
+    let b = unilith_inet::Net::new(
+        Some(nic_b.clone()),
+        Addresses { gateway: None, ..address(B) },
+        [3, 4],
+    );
+    let a = unilith_inet::Net::new(Some(nic_a.clone()), address(A), [1, 2]);
+    let world = World { a, b, nic_a, nic_b };
+    let listener = world.listen(80, 16);
+    let far = [10, 9, 0, 1];
+    world.nic_b.take_log();
+    world.nic_b.inject(&syn(far, 5000, 77));
+    world.b.poll();
+    let answer = world.nic_b.take_log().pop().unwrap();
+    let mut ack = syn(far, 5000, 78);
+    let iss = u32::from_be_bytes(answer[38..42].try_into().unwrap());
+    ack[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
+    ack[47] = 0x10;
+    let (from, to) = (std::net::Ipv4Addr::from(far).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut ack[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&ack);
+    world.b.poll();
+    let server = listener.accept().unwrap();
+    send(&server, b"answer").unwrap();
+    for _ in 0..200 {
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+        set_now(now() + SECOND / 2);
+    }
+    let tries = world.nic_b.take_log().len();
+    assert!(tries >= 6, "sent {tries} times in 100 seconds");
 }
