@@ -161,7 +161,7 @@ impl Tcb {
             // The first.
             || self.largest_window == 0
         {
-            if window > 0 && self.window == 0 {
+            if window > 0 && self.window == 0 && self.largest_window > 0 {
                 self.persist = NEVER;
                 self.rtt.reset_backoff();
             }
@@ -182,7 +182,7 @@ impl Tcb {
         self.una = ack;
         self.nxt = later(self.nxt, ack);
         self.rtt.acknowledged(ack, now);
-        self.rtt.reset_backoff();
+        self.rtt.heard();
         self.persist = NEVER;
         self.resend = self.congestion.acknowledged(ack, acked, self.flight(), self.mss);
         self.retransmit =

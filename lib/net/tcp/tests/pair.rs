@@ -332,3 +332,34 @@ fn who_tries_a_closed_window_is_still_believed_what_it_acknowledges() {
     assert_eq!(world.ends[0].unread(), 3000);
     assert_eq!(world.ends[1].unsent(), 0, "the acknowledgement was out of window");
 }
+
+#[test]
+fn a_path_that_is_slower_than_the_first_guess_is_measured() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let peer = Segment { ack: 6, window: 8192, flags: Flags::ACK, ..Segment::default() };
+    let mut now = SECOND;
+    let mut sent = 0;
+    // Every answer takes 1.5 s.
+    let wait = |end: &mut Tcb, now: &mut u64| {
+        let until = *now + 1500 * MS;
+        let mut count = 0;
+        loop {
+            count += end.output(*now, 64, &mut |_, _| true).count;
+            *now = end.deadline().min(until);
+            if *now == until {
+                return count;
+            }
+        }
+    };
+    wait(&mut end, &mut now);
+    let syn = Segment { flags: Flags::SYN | Flags::ACK, seq: 99, ..peer };
+    end.input(now, &syn, &[]);
+    end.output(now, 64, &mut |_, _| true);
+    for _ in 0..5 {
+        write(&mut end, 100);
+        sent += 100;
+        let count = wait(&mut end, &mut now);
+        assert_eq!(count, 1, "sent again before the answer could be here");
+        end.input(now, &Segment { seq: 100, ack: 6 + sent, ..peer }, &[]);
+    }
+}
