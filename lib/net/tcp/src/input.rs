@@ -29,6 +29,7 @@ impl Tcb {
             && segment.flags.0 & special.0 == Flags::ACK.0
             && segment.seq == self.expected
             && self.gaps.is_empty()
+            && self.fin.is_none()
             && payload.len() <= between(self.expected, self.edge)
             && at_most(self.una, segment.ack)
             && at_most(segment.ack, self.max)

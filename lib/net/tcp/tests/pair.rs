@@ -363,3 +363,18 @@ fn a_path_that_is_slower_than_the_first_guess_is_measured() {
         end.input(now, &Segment { seq: 100, ack: 6 + sent, ..peer }, &[]);
     }
 }
+
+#[test]
+fn a_fin_that_overtook_the_data_counts() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    write(&mut world.ends[0], 100);
+    world.send(0);
+    world.ends[0].close();
+    world.send(0);
+    assert_eq!(world.wire.len(), 2);
+    for index in [1, 0] {
+        let (header, payload) = Segment::parse(&world.wire[index].2).unwrap();
+        world.ends[1].input(world.now, &header, payload);
+    }
+    assert_eq!((world.ends[1].unread(), world.ends[1].state()), (100, State::CloseWait));
+}
