@@ -543,3 +543,25 @@ fn two_that_remember_a_connection_do_not_answer_each_other_for_ever() {
     let answers = world.nic_a.sent.load(Ordering::Relaxed) - before;
     assert!(answers < 2, "{answers} answers");
 }
+
+#[test]
+fn a_window_that_opens_unheard_is_asked_for() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, server) = world.connection(&listener);
+    let data = pattern(50_000);
+    assert_eq!(send(&client, &data[..20_000]), Ok(20_000));
+    world.pass(SECOND);
+    // More than fits: what is left waits, and the application has nothing to add.
+    assert_eq!(send(&client, &data[20_000..]), Ok(30_000));
+    world.pass(SECOND / 10);
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    let mut got = receive(&server).unwrap();
+    world.b.poll();
+    world.faults(Faults::default());
+    world.until(10, || {
+        got.extend(receive(&server).unwrap_or_default());
+        got.len() == data.len()
+    });
+    assert!(got == data);
+}

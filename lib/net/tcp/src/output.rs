@@ -32,7 +32,7 @@ impl Tcb {
             || self.reset
             || self.deadline() <= now
             || self.is_syn_due()
-            || self.owes() && self.plan(false).is_some()
+            || self.owes() && (self.is_stuck() || self.plan(false).is_some())
     }
 
     /// Sends what is to be sent, `most` segments if there are as many: `send` is given the header
@@ -99,14 +99,20 @@ impl Tcb {
             self.acknowledgement_sent();
             done.count += 1;
         }
-        if self.nxt == self.una
-            && self.persist == NEVER
-            && self.retransmit == NEVER
-            && !self.tx.is_empty()
-        {
+        if self.is_stuck() {
             self.persist = now.saturating_add(self.rtt.timeout());
         }
         done
+    }
+
+    /// Nothing is under way, and no timer runs: what is to be sent waits for a window, which may
+    /// have opened unheard.
+    #[inline]
+    fn is_stuck(&self) -> bool {
+        self.nxt == self.una
+            && self.persist == NEVER
+            && self.retransmit == NEVER
+            && !self.tx.is_empty()
     }
 
     /// Timers that ran out; true if a closed window is to be tried.

@@ -378,3 +378,18 @@ fn a_fin_that_overtook_the_data_counts() {
     }
     assert_eq!((world.ends[1].unread(), world.ends[1].state()), (100, State::CloseWait));
 }
+
+#[test]
+fn a_window_that_closes_starts_a_timer() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    write(&mut world.ends[0], 3000);
+    world.send(0);
+    write(&mut world.ends[0], 3000);
+    let (next, expected) = world.ends[0].numbers();
+    let full = Segment { seq: expected, ack: next, flags: Flags::ACK, ..Segment::default() };
+    world.ends[0].input(world.now, &full, &[]);
+    if world.ends[0].wants_output(world.now) {
+        world.outputs(0);
+    }
+    assert!(world.ends[0].deadline() < NEVER, "nothing will ever happen");
+}
