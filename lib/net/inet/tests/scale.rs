@@ -251,3 +251,28 @@ fn who_came_through_an_unknown_gateway_is_answered_through_it() {
     let tries = world.nic_b.take_log().len();
     assert!(tries >= 6, "sent {tries} times in 100 seconds");
 }
+
+#[test]
+fn who_calls_again_is_the_newest_that_is_half_open() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    let call = |port: u16, seq: u32| {
+        world.nic_b.inject(&syn([10, 0, 0, 1], port, seq));
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    };
+    call(5000, 77);
+    (0..1022).for_each(|other| call(6000 + other, 1));
+    call(5000, 99);
+    call(8000, 1);
+    assert_eq!(world.b.statistics().half_open, 1024);
+    call(8001, 1);
+    assert_eq!(world.b.statistics().half_open, 1024);
+    let mut reset = syn([10, 0, 0, 1], 5000, 100);
+    reset[47] = 0x04;
+    let (from, to) = (A.into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut reset[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&reset);
+    world.b.poll();
+    assert_eq!(world.b.statistics().half_open, 1023, "the newest was forgotten first");
+}
