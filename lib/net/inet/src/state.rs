@@ -219,7 +219,8 @@ impl State {
     /// can be outside.
     fn is_for_us(&self, header: Header, from: IpEndpoint, to: IpAddress) -> bool {
         let here = self.links.ethernet.as_ref().is_some_and(|e| e.address == header.to);
-        here && from.port != 0
+        here && header.from.is_unicast()
+            && from.port != 0
             && is_host(from.addr)
             && !is_loopback(from.addr)
             && !self.addresses.has(from.addr)

@@ -276,3 +276,20 @@ fn who_calls_again_is_the_newest_that_is_half_open() {
     world.b.poll();
     assert_eq!(world.b.statistics().half_open, 1023, "the newest was forgotten first");
 }
+
+#[test]
+fn frames_from_nobody_are_not_answered_to_everybody() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    for port in [80, 81] {
+        let mut frame = syn([10, 0, 0, 1], 5000, 77);
+        frame[36..38].copy_from_slice(&u16::to_be_bytes(port));
+        let (from, to) = (A.into(), B.into());
+        smoltcp::wire::TcpPacket::new_unchecked(&mut frame[34..]).fill_checksum(&from, &to);
+        frame[6..12].fill(0xff);
+        world.nic_b.inject(&frame);
+        world.b.poll();
+    }
+    assert_eq!(world.nic_b.take_log().len(), 0);
+}
