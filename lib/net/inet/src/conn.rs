@@ -94,6 +94,8 @@ pub struct Conn {
     /// It did not get its turn, as the buffers were away.
     missed: bool,
     unresolved: bool,
+    /// Something came from elsewhere than `hop`: its address may have changed.
+    moved: bool,
     deferred: Vec<(Segment, Vec<u8>)>,
 }
 
@@ -127,6 +129,7 @@ impl Conn {
             closing: false,
             missed: false,
             unresolved: false,
+            moved: false,
             deferred: Vec::new(),
         }
     }
@@ -253,10 +256,17 @@ impl State {
         }
     }
 
-    /// A segment for a connection.
-    pub fn deliver(&mut self, id: Id, header: &Segment, payload: &[u8]) -> Verdict {
+    /// A segment for a connection. `hop`: who sent the frame, if that is known.
+    pub fn deliver(
+        &mut self,
+        id: Id,
+        hop: Option<Mac>,
+        header: &Segment,
+        payload: &[u8],
+    ) -> Verdict {
         let now = self.now;
         let Some(conn) = self.conns.get_mut(id) else { return Verdict::Taken };
+        conn.moved |= hop.is_some() && conn.hop.is_some() && hop != conn.hop;
         let Some(tcb) = &mut conn.tcb else {
             if conn.over {
                 return Verdict::Foreign;
@@ -382,6 +392,7 @@ impl State {
         }
         if let Some(hop) = conn.hop
             && !doubtful
+            && !conn.moved
         {
             return Some(hop);
         }
@@ -396,6 +407,7 @@ impl State {
         match self.neighbours.find(next, own, &self.addresses, self.now) {
             Way::To(hop) => {
                 conn.hop = Some(hop);
+                conn.moved = false;
                 return Some(hop);
             }
             Way::Ask(question) => question.iter().for_each(|frame| self.links.ask(frame)),
@@ -403,7 +415,8 @@ impl State {
         if !core::mem::replace(&mut conn.unresolved, true) {
             self.unresolved.push(id);
         }
-        None
+        // Unless it is silent, it may well be where it was.
+        conn.hop
     }
 
     /// Tells whoever has a connection of what happened to it.
@@ -451,7 +464,7 @@ impl State {
             self.wake(&queue);
         }
         for (header, payload) in deferred {
-            self.deliver(id, &header, &payload);
+            self.deliver(id, None, &header, &payload);
         }
         if over {
             self.strip(id);

@@ -155,7 +155,7 @@ impl State {
         conn.hop = Some(segment.hop);
         conn.set_options(options);
         let id = self.add(conn);
-        self.deliver(id, &segment.header, segment.payload);
+        self.deliver(id, Some(segment.hop), &segment.header, segment.payload);
         use unilith_tcp::State::{CloseWait, Established};
         let state = self.conns.get(id).map(|conn| conn.state);
         if !matches!(state, Some(Established | CloseWait)) {

@@ -242,7 +242,7 @@ impl State {
     fn segment(&mut self, link: Link, segment: &Segment<'_>) {
         let (flow, header) = (&segment.flow, &segment.header);
         if let Some(&id) = self.flows.get(flow) {
-            if self.deliver(id, header, segment.payload) == Verdict::Foreign {
+            if self.deliver(id, Some(segment.hop), header, segment.payload) == Verdict::Foreign {
                 self.refuse(link, segment);
             }
             return;

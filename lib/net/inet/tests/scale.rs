@@ -3,9 +3,10 @@
 mod fake;
 
 use fake::*;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use unilith_inet::Addresses;
-use unilith_net_api::NetError;
+use unilith_net_api::{NetError, Socket};
 
 #[test]
 fn a_packet_costs_the_same_beside_ten_thousand_idle_connections() {
@@ -217,6 +218,51 @@ fn a_reset_ends_what_is_half_open_if_it_fits() {
     assert_eq!((reset(77), reset(79), reset(78)), (1, 1, 0));
 }
 
+/// A connection from a host that does not exist: B's end, and the frame that established it.
+fn by_hand(world: &World, from: [u8; 4]) -> (Arc<dyn Socket>, Vec<u8>) {
+    let listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    world.nic_b.inject(&syn(from, 5000, 77));
+    world.b.poll();
+    let answer = world.nic_b.take_log().pop().unwrap();
+    let mut ack = syn(from, 5000, 78);
+    let iss = u32::from_be_bytes(answer[38..42].try_into().unwrap());
+    ack[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
+    ack[47] = 0x10;
+    let (from, to) = (std::net::Ipv4Addr::from(from).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut ack[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&ack);
+    world.b.poll();
+    (listener.accept().unwrap(), ack)
+}
+
+#[test]
+fn a_gateway_that_moved_is_found_by_who_only_listens() {
+    let world = World::new();
+    let far = [10, 9, 0, 1];
+    let (_server, frame) = by_hand(&world, far);
+    // The same from another address of Ethernet, and out of window: to be acknowledged.
+    let mut frame = frame;
+    frame[6..12].copy_from_slice(&[0x52, 0x54, 0, 0, 0, 9]);
+    frame[38..42].copy_from_slice(&77_u32.to_be_bytes());
+    let (from, to) = (std::net::Ipv4Addr::from(far).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut frame[34..]).fill_checksum(&from, &to);
+    let acknowledged = || {
+        set_now(now() + SECOND);
+        world.nic_b.inject(&frame);
+        world.b.poll();
+        let log = world.nic_b.take_log();
+        (log.last().unwrap()[5], log.iter().any(|frame| frame[12..14] == [8, 6]))
+    };
+    assert_eq!(acknowledged(), (1, true), "who says so is not believed, but the gateway is asked");
+    let mut answer = vec![0x52, 0x54, 0, 0, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 8, 6];
+    answer.extend([0, 1, 8, 0, 6, 4, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 10, 0, 0, 254]);
+    answer.extend([0x52, 0x54, 0, 0, 0, 2, 10, 0, 0, 2]);
+    world.nic_b.inject(&answer);
+    world.b.poll();
+    assert_eq!(acknowledged(), (9, false));
+}
+
 #[test]
 fn who_came_through_an_unknown_gateway_is_answered_through_it() {
     let (nic_a, nic_b) = Nic::pair(unilith_net_api::Offload::default());
@@ -227,21 +273,7 @@ fn who_came_through_an_unknown_gateway_is_answered_through_it() {
     );
     let a = unilith_inet::Net::new(Some(nic_a.clone()), address(A), [1, 2]);
     let world = World { a, b, nic_a, nic_b };
-    let listener = world.listen(80, 16);
-    let far = [10, 9, 0, 1];
-    world.nic_b.take_log();
-    world.nic_b.inject(&syn(far, 5000, 77));
-    world.b.poll();
-    let answer = world.nic_b.take_log().pop().unwrap();
-    let mut ack = syn(far, 5000, 78);
-    let iss = u32::from_be_bytes(answer[38..42].try_into().unwrap());
-    ack[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
-    ack[47] = 0x10;
-    let (from, to) = (std::net::Ipv4Addr::from(far).into(), B.into());
-    smoltcp::wire::TcpPacket::new_unchecked(&mut ack[34..]).fill_checksum(&from, &to);
-    world.nic_b.inject(&ack);
-    world.b.poll();
-    let server = listener.accept().unwrap();
+    let (server, _) = by_hand(&world, [10, 9, 0, 1]);
     send(&server, b"answer").unwrap();
     for _ in 0..200 {
         world.b.poll();
