@@ -90,6 +90,8 @@ impl Tcb {
             // Both ends called: the SYN again, with the acknowledgement of this side's.
             segment.seq = self.expected;
             segment.flags.0 &= !Flags::SYN.0;
+            // The window of a SYN is never scaled.
+            segment.window >>= self.send_scale;
         }
         let segment = &segment;
         let len = payload.len() as u32 + u32::from(segment.flags.has(Flags::FIN));

@@ -393,3 +393,26 @@ fn a_window_that_closes_starts_a_timer() {
     }
     assert!(world.ends[0].deadline() < NEVER, "nothing will ever happen");
 }
+
+#[test]
+fn the_window_of_a_syn_is_never_scaled() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let output = |end: &mut Tcb| {
+        let mut sent = 0;
+        end.output(SECOND, 64, &mut |_, payload| {
+            sent += payload.concat().len();
+            true
+        });
+        sent
+    };
+    output(&mut end);
+    // Both call at the same time.
+    let syn = Segment { seq: 99, window: 1024, flags: Flags::SYN, ..Segment::default() };
+    let syn = Segment { scale: Some(7), mss: Some(1460), ..syn };
+    end.input(SECOND, &syn, &[]);
+    output(&mut end);
+    end.input(SECOND, &Segment { ack: 6, flags: Flags::SYN | Flags::ACK, ..syn }, &[]);
+    assert_eq!(end.state(), State::Established);
+    write(&mut end, 5000);
+    assert_eq!(output(&mut end), 1024);
+}
