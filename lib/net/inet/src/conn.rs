@@ -77,6 +77,7 @@ pub struct Conn {
     /// When it is given up.
     pub expires: u64,
     keep_alive: u64,
+    no_delay: bool,
     pub error: Option<NetError>,
     /// Nothing is left to be done.
     pub over: bool,
@@ -118,6 +119,7 @@ impl Conn {
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
+            no_delay: false,
             error: None,
             over: false,
             unread: 0,
@@ -137,6 +139,7 @@ impl Conn {
     pub fn set_options(&mut self, options: Options) {
         self.abort_on_close = options.abort_on_close;
         self.keep_alive = options.keep_alive.map_or(0, |seconds| u64::from(seconds) * SECOND);
+        self.no_delay = options.no_delay;
         let Some(tcb) = &mut self.tcb else { return };
         tcb.set_no_delay(options.no_delay);
     }
@@ -448,8 +451,9 @@ impl State {
 
     /// The application gives the buffers of a connection back.
     /// `busy`: it has something to say.
-    pub fn give_back(&mut self, id: Id, tcb: Box<Tcb>, busy: bool) {
+    pub fn give_back(&mut self, id: Id, mut tcb: Box<Tcb>, busy: bool) {
         let Some(conn) = self.conns.get_mut(id) else { return };
+        tcb.set_no_delay(conn.no_delay);
         conn.unread = tcb.unread();
         conn.writable = tcb.is_writable();
         let busy = core::mem::take(&mut conn.missed) || busy || conn.closing;

@@ -565,3 +565,20 @@ fn a_window_that_opens_unheard_is_asked_for() {
     });
     assert!(got == data);
 }
+
+#[test]
+fn an_option_that_is_set_while_buffers_are_lent_counts() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, _server) = world.connection(&listener);
+    let _ = client.send(&mut |room| {
+        client.set_no_delay(true);
+        room[0] = 1;
+        1
+    });
+    world.a.poll();
+    let before = world.nic_a.sent.load(Ordering::Relaxed);
+    send(&client, b"second").unwrap();
+    world.a.poll();
+    assert_eq!(world.nic_a.sent.load(Ordering::Relaxed) - before, 1, "it waits for the first");
+}
