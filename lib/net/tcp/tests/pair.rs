@@ -193,7 +193,7 @@ proptest! {
     fn both_call_at_the_same_time(seed: u64, iss: [u32; 2], lose in 0..60u8) {
         let faults = Faults { lose, ..Faults::default() };
         let mut world = World::new(seed, faults, iss, [1460, 1460]);
-        world.run(100 * SECOND);
+        world.run(2000 * SECOND);
         prop_assert_eq!(world.states(), [State::Established; 2]);
         world.exchange([&pattern(5000), &pattern(3000)]);
     }
