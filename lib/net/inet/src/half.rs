@@ -37,8 +37,9 @@ struct Half {
 /// The table of half-open connections.
 pub struct HalfOpen {
     table: HashMap<Flow, Half, Secret>,
-    /// By age. What is not in the table any more stays here for a while.
-    order: VecDeque<Flow>,
+    /// By age, with the sequence number of the answer. What is not in the table any more, or with
+    /// another number, stays here for a while.
+    order: VecDeque<(Flow, u32)>,
     /// When the first answer has to be repeated.
     pub next: u64,
 }
@@ -65,12 +66,16 @@ impl HalfOpen {
     fn make_room(&mut self) -> u64 {
         let mut evicted = 0;
         while self.table.len() >= crate::HALF_OPEN
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((oldest, iss)) = self.order.pop_front()
         {
-            evicted += u64::from(self.table.remove(&oldest).is_some());
+            if self.table.get(&oldest).is_some_and(|half| half.iss == iss) {
+                self.table.remove(&oldest);
+                evicted += 1;
+            }
         }
         if self.order.len() >= 2 * crate::HALF_OPEN {
-            self.order.retain(|flow| self.table.contains_key(flow));
+            let table = &self.table;
+            self.order.retain(|(flow, iss)| table.get(flow).is_some_and(|half| half.iss == *iss));
         }
         evicted
     }
@@ -96,7 +101,7 @@ impl State {
         self.syn_ack(&segment.flow, &half);
         self.statistics.evicted += self.half.make_room();
         self.half.table.insert(segment.flow, half);
-        self.half.order.push_back(segment.flow);
+        self.half.order.push_back((segment.flow, half.iss));
         self.half.next = self.half.next.min(half.at);
     }
 
@@ -150,7 +155,7 @@ impl State {
         conn.hop = Some(segment.hop);
         conn.set_options(options);
         let id = self.add(conn);
-        self.deliver(id, &segment.header, segment.payload);
+        self.deliver(id, Some(segment.hop), &segment.header, segment.payload);
         use unilith_tcp::State::{CloseWait, Established};
         let state = self.conns.get(id).map(|conn| conn.state);
         if !matches!(state, Some(Established | CloseWait)) {

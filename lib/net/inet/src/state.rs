@@ -219,7 +219,8 @@ impl State {
     /// can be outside.
     fn is_for_us(&self, header: Header, from: IpEndpoint, to: IpAddress) -> bool {
         let here = self.links.ethernet.as_ref().is_some_and(|e| e.address == header.to);
-        here && from.port != 0
+        here && header.from.is_unicast()
+            && from.port != 0
             && is_host(from.addr)
             && !is_loopback(from.addr)
             && !self.addresses.has(from.addr)
@@ -241,7 +242,7 @@ impl State {
     fn segment(&mut self, link: Link, segment: &Segment<'_>) {
         let (flow, header) = (&segment.flow, &segment.header);
         if let Some(&id) = self.flows.get(flow) {
-            if self.deliver(id, header, segment.payload) == Verdict::Foreign {
+            if self.deliver(id, Some(segment.hop), header, segment.payload) == Verdict::Foreign {
                 self.refuse(link, segment);
             }
             return;

@@ -3,8 +3,10 @@
 mod fake;
 
 use fake::*;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use unilith_net_api::NetError;
+use unilith_inet::Addresses;
+use unilith_net_api::{NetError, Socket};
 
 #[test]
 fn a_packet_costs_the_same_beside_ten_thousand_idle_connections() {
@@ -214,4 +216,112 @@ fn a_reset_ends_what_is_half_open_if_it_fits() {
         world.b.statistics().half_open
     };
     assert_eq!((reset(77), reset(79), reset(78)), (1, 1, 0));
+}
+
+/// A connection from a host that does not exist: B's end, and the frame that established it.
+fn by_hand(world: &World, from: [u8; 4]) -> (Arc<dyn Socket>, Vec<u8>) {
+    let listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    world.nic_b.inject(&syn(from, 5000, 77));
+    world.b.poll();
+    let answer = world.nic_b.take_log().pop().unwrap();
+    let mut ack = syn(from, 5000, 78);
+    let iss = u32::from_be_bytes(answer[38..42].try_into().unwrap());
+    ack[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
+    ack[47] = 0x10;
+    let (from, to) = (std::net::Ipv4Addr::from(from).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut ack[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&ack);
+    world.b.poll();
+    (listener.accept().unwrap(), ack)
+}
+
+#[test]
+fn a_gateway_that_moved_is_found_by_who_only_listens() {
+    let world = World::new();
+    let far = [10, 9, 0, 1];
+    let (_server, frame) = by_hand(&world, far);
+    // The same from another address of Ethernet, and out of window: to be acknowledged.
+    let mut frame = frame;
+    frame[6..12].copy_from_slice(&[0x52, 0x54, 0, 0, 0, 9]);
+    frame[38..42].copy_from_slice(&77_u32.to_be_bytes());
+    let (from, to) = (std::net::Ipv4Addr::from(far).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut frame[34..]).fill_checksum(&from, &to);
+    let acknowledged = || {
+        set_now(now() + SECOND);
+        world.nic_b.inject(&frame);
+        world.b.poll();
+        let log = world.nic_b.take_log();
+        (log.last().unwrap()[5], log.iter().any(|frame| frame[12..14] == [8, 6]))
+    };
+    assert_eq!(acknowledged(), (1, true), "who says so is not believed, but the gateway is asked");
+    let mut answer = vec![0x52, 0x54, 0, 0, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 8, 6];
+    answer.extend([0, 1, 8, 0, 6, 4, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 10, 0, 0, 254]);
+    answer.extend([0x52, 0x54, 0, 0, 0, 2, 10, 0, 0, 2]);
+    world.nic_b.inject(&answer);
+    world.b.poll();
+    assert_eq!(acknowledged(), (9, false));
+}
+
+#[test]
+fn who_came_through_an_unknown_gateway_is_answered_through_it() {
+    let (nic_a, nic_b) = Nic::pair(unilith_net_api::Offload::default());
+    let b = unilith_inet::Net::new(
+        Some(nic_b.clone()),
+        Addresses { gateway: None, ..address(B) },
+        [3, 4],
+    );
+    let a = unilith_inet::Net::new(Some(nic_a.clone()), address(A), [1, 2]);
+    let world = World { a, b, nic_a, nic_b };
+    let (server, _) = by_hand(&world, [10, 9, 0, 1]);
+    send(&server, b"answer").unwrap();
+    for _ in 0..200 {
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+        set_now(now() + SECOND / 2);
+    }
+    let tries = world.nic_b.take_log().len();
+    assert!(tries >= 6, "sent {tries} times in 100 seconds");
+}
+
+#[test]
+fn who_calls_again_is_the_newest_that_is_half_open() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    let call = |port: u16, seq: u32| {
+        world.nic_b.inject(&syn([10, 0, 0, 1], port, seq));
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    };
+    call(5000, 77);
+    (0..1022).for_each(|other| call(6000 + other, 1));
+    call(5000, 99);
+    call(8000, 1);
+    assert_eq!(world.b.statistics().half_open, 1024);
+    call(8001, 1);
+    assert_eq!(world.b.statistics().half_open, 1024);
+    let mut reset = syn([10, 0, 0, 1], 5000, 100);
+    reset[47] = 0x04;
+    let (from, to) = (A.into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut reset[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&reset);
+    world.b.poll();
+    assert_eq!(world.b.statistics().half_open, 1023, "the newest was forgotten first");
+}
+
+#[test]
+fn frames_from_nobody_are_not_answered_to_everybody() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    for port in [80, 81] {
+        let mut frame = syn([10, 0, 0, 1], 5000, 77);
+        frame[36..38].copy_from_slice(&u16::to_be_bytes(port));
+        let (from, to) = (A.into(), B.into());
+        smoltcp::wire::TcpPacket::new_unchecked(&mut frame[34..]).fill_checksum(&from, &to);
+        frame[6..12].fill(0xff);
+        world.nic_b.inject(&frame);
+        world.b.poll();
+    }
+    assert_eq!(world.nic_b.take_log().len(), 0);
 }

@@ -503,3 +503,82 @@ fn buffers_are_lent_without_a_lock() {
     assert_eq!((len, &seen[..]), (Ok(5), &b"first"[..]));
     assert_eq!(receive(&server).unwrap(), b"second");
 }
+
+#[test]
+fn who_does_not_answer_a_call_is_not_asked_for_a_sign_of_life() {
+    let world = World::new();
+    let client = world.a.tcp(false).unwrap();
+    client.set_keep_alive(Some(5));
+    // Where it is is known: only the answer is missing.
+    let refused = world.connect(81);
+    world.until(5, || refused.ready().closed);
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    let before = world.a.statistics().turns;
+    world.pass(10 * SECOND);
+    let turns = world.a.statistics().turns - before;
+    assert!(turns < 20, "{turns} turns in ten seconds of silence");
+}
+
+#[test]
+fn two_that_remember_a_connection_do_not_answer_each_other_for_ever() {
+    let world = World::new();
+    let listener = world.listen(80, 3);
+    let (client, server) = world.connection(&listener);
+    world.pass(SECOND);
+    world.nic_b.take_log();
+    client.shutdown(Shutdown::Send).unwrap();
+    server.shutdown(Shutdown::Send).unwrap();
+    world.pass(SECOND);
+    assert_eq!(world.a.statistics().time_wait, 1);
+    assert_eq!(world.b.statistics().time_wait, 1);
+    let last = world.nic_b.take_log().pop().unwrap();
+    let before = world.nic_a.sent.load(Ordering::Relaxed);
+    // The wire doubles the last acknowledgement, or somebody makes one up.
+    world.nic_a.inject(&last);
+    for _ in 0..20 {
+        world.a.poll();
+        world.b.poll();
+    }
+    let answers = world.nic_a.sent.load(Ordering::Relaxed) - before;
+    assert!(answers < 2, "{answers} answers");
+}
+
+#[test]
+fn a_window_that_opens_unheard_is_asked_for() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, server) = world.connection(&listener);
+    let data = pattern(50_000);
+    assert_eq!(send(&client, &data[..20_000]), Ok(20_000));
+    world.pass(SECOND);
+    // More than fits: what is left waits, and the application has nothing to add.
+    assert_eq!(send(&client, &data[20_000..]), Ok(30_000));
+    world.pass(SECOND / 10);
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    let mut got = receive(&server).unwrap();
+    world.b.poll();
+    world.faults(Faults::default());
+    world.until(10, || {
+        got.extend(receive(&server).unwrap_or_default());
+        got.len() == data.len()
+    });
+    assert!(got == data);
+}
+
+#[test]
+fn an_option_that_is_set_while_buffers_are_lent_counts() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, _server) = world.connection(&listener);
+    let _ = client.send(&mut |room| {
+        client.set_no_delay(true);
+        room[0] = 1;
+        1
+    });
+    world.a.poll();
+    let before = world.nic_a.sent.load(Ordering::Relaxed);
+    send(&client, b"second").unwrap();
+    world.a.poll();
+    assert_eq!(world.nic_a.sent.load(Ordering::Relaxed) - before, 1, "it waits for the first");
+}

@@ -29,6 +29,7 @@ impl Tcb {
             && segment.flags.0 & special.0 == Flags::ACK.0
             && segment.seq == self.expected
             && self.gaps.is_empty()
+            && self.fin.is_none()
             && payload.len() <= between(self.expected, self.edge)
             && at_most(self.una, segment.ack)
             && at_most(segment.ack, self.max)
@@ -89,6 +90,8 @@ impl Tcb {
             // Both ends called: the SYN again, with the acknowledgement of this side's.
             segment.seq = self.expected;
             segment.flags.0 &= !Flags::SYN.0;
+            // The window of a SYN is never scaled.
+            segment.window >>= self.send_scale;
         }
         let segment = &segment;
         let len = payload.len() as u32 + u32::from(segment.flags.has(Flags::FIN));
@@ -161,7 +164,7 @@ impl Tcb {
             // The first.
             || self.largest_window == 0
         {
-            if window > 0 && self.window == 0 {
+            if window > 0 && self.window == 0 && self.largest_window > 0 {
                 self.persist = NEVER;
                 self.rtt.reset_backoff();
             }
@@ -182,7 +185,7 @@ impl Tcb {
         self.una = ack;
         self.nxt = later(self.nxt, ack);
         self.rtt.acknowledged(ack, now);
-        self.rtt.reset_backoff();
+        self.rtt.heard();
         self.persist = NEVER;
         self.resend = self.congestion.acknowledged(ack, acked, self.flight(), self.mss);
         self.retransmit =

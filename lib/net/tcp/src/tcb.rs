@@ -291,7 +291,7 @@ impl Tcb {
     /// Times that it waited in vain for the other end, since that was heard of last.
     #[inline]
     pub fn timeouts(&self) -> u32 {
-        self.rtt.backoffs()
+        self.rtt.silent()
     }
 
     /// Nothing is left to be done: it is closed, or in TIME-WAIT with all acknowledged.

@@ -193,7 +193,7 @@ proptest! {
     fn both_call_at_the_same_time(seed: u64, iss: [u32; 2], lose in 0..60u8) {
         let faults = Faults { lose, ..Faults::default() };
         let mut world = World::new(seed, faults, iss, [1460, 1460]);
-        world.run(100 * SECOND);
+        world.run(2000 * SECOND);
         prop_assert_eq!(world.states(), [State::Established; 2]);
         world.exchange([&pattern(5000), &pattern(3000)]);
     }
@@ -307,4 +307,112 @@ fn resets_are_believed_only_where_they_fit() {
     assert!(world.outputs(1).is_empty());
     world.ends[1].input(world.now, &reset(expected), &[]);
     assert_eq!(world.ends[1].state(), State::Closed);
+}
+
+/// Writes `len` bytes; how many there was room for.
+fn write(tcb: &mut Tcb, mut len: usize) -> usize {
+    tcb.write(&mut |room| {
+        let now = room.len().min(len);
+        len -= now;
+        now
+    })
+}
+
+#[test]
+fn who_tries_a_closed_window_is_still_believed_what_it_acknowledges() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    for _ in 0..2 {
+        assert_eq!(write(&mut world.ends[0], LIMIT), LIMIT);
+        world.run(5 * SECOND);
+    }
+    assert_eq!(world.ends[1].unread(), LIMIT, "it is full, and was tried");
+    // The one that does not read has something to say.
+    assert_eq!(write(&mut world.ends[1], 3000), 3000);
+    world.run(5 * SECOND);
+    assert_eq!(world.ends[0].unread(), 3000);
+    assert_eq!(world.ends[1].unsent(), 0, "the acknowledgement was out of window");
+}
+
+#[test]
+fn a_path_that_is_slower_than_the_first_guess_is_measured() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let peer = Segment { ack: 6, window: 8192, flags: Flags::ACK, ..Segment::default() };
+    let mut now = SECOND;
+    let mut sent = 0;
+    // Every answer takes 1.5 s.
+    let wait = |end: &mut Tcb, now: &mut u64| {
+        let until = *now + 1500 * MS;
+        let mut count = 0;
+        loop {
+            count += end.output(*now, 64, &mut |_, _| true).count;
+            *now = end.deadline().min(until);
+            if *now == until {
+                return count;
+            }
+        }
+    };
+    wait(&mut end, &mut now);
+    let syn = Segment { flags: Flags::SYN | Flags::ACK, seq: 99, ..peer };
+    end.input(now, &syn, &[]);
+    end.output(now, 64, &mut |_, _| true);
+    for _ in 0..5 {
+        write(&mut end, 100);
+        sent += 100;
+        let count = wait(&mut end, &mut now);
+        assert_eq!(count, 1, "sent again before the answer could be here");
+        end.input(now, &Segment { seq: 100, ack: 6 + sent, ..peer }, &[]);
+    }
+}
+
+#[test]
+fn a_fin_that_overtook_the_data_counts() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    write(&mut world.ends[0], 100);
+    world.send(0);
+    world.ends[0].close();
+    world.send(0);
+    assert_eq!(world.wire.len(), 2);
+    for index in [1, 0] {
+        let (header, payload) = Segment::parse(&world.wire[index].2).unwrap();
+        world.ends[1].input(world.now, &header, payload);
+    }
+    assert_eq!((world.ends[1].unread(), world.ends[1].state()), (100, State::CloseWait));
+}
+
+#[test]
+fn a_window_that_closes_starts_a_timer() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    write(&mut world.ends[0], 3000);
+    world.send(0);
+    write(&mut world.ends[0], 3000);
+    let (next, expected) = world.ends[0].numbers();
+    let full = Segment { seq: expected, ack: next, flags: Flags::ACK, ..Segment::default() };
+    world.ends[0].input(world.now, &full, &[]);
+    if world.ends[0].wants_output(world.now) {
+        world.outputs(0);
+    }
+    assert!(world.ends[0].deadline() < NEVER, "nothing will ever happen");
+}
+
+#[test]
+fn the_window_of_a_syn_is_never_scaled() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let output = |end: &mut Tcb| {
+        let mut sent = 0;
+        end.output(SECOND, 64, &mut |_, payload| {
+            sent += payload.concat().len();
+            true
+        });
+        sent
+    };
+    output(&mut end);
+    // Both call at the same time.
+    let syn = Segment { seq: 99, window: 1024, flags: Flags::SYN, ..Segment::default() };
+    let syn = Segment { scale: Some(7), mss: Some(1460), ..syn };
+    end.input(SECOND, &syn, &[]);
+    output(&mut end);
+    end.input(SECOND, &Segment { ack: 6, flags: Flags::SYN | Flags::ACK, ..syn }, &[]);
+    assert_eq!(end.state(), State::Established);
+    write(&mut end, 5000);
+    assert_eq!(output(&mut end), 1024);
 }
