@@ -44,11 +44,6 @@ impl Connection {
         self.active
     }
 
-    /// Whether it has been answered all that it asked, and has not begun to ask anything.
-    pub fn is_idle(&self) -> bool {
-        self.answer.is_empty() && !self.answer.closes() && self.reader.is_empty()
-    }
-
     /// Does what can be done without waiting.
     pub fn turn(&mut self, site: &Site, now: u64) -> Turn {
         match self.advance(site, now) {

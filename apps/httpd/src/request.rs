@@ -51,11 +51,6 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Whether no request has begun.
-    pub fn is_empty(&self) -> bool {
-        self.start.is_empty()
-    }
-
     /// Takes `bytes` up to the end of a head, which `then` gets to see; how many were taken, and
     /// what it said. A head that arrives in one piece is not copied.
     pub fn read<T>(

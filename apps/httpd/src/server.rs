@@ -10,13 +10,11 @@ use unilith_net_api::Socket;
 use unilith_platform::monotonic_ns;
 use unilith_sched_api::{NEVER, Observer};
 
-/// Connections at a time; for more, those are closed that wait for a request.
+/// Connections at a time; more wait in the backlog.
 const CONNECTIONS: usize = 512;
 /// How long a connection may do nothing, nanoseconds: a client that sends a request byte by byte,
 /// or takes no answer, does nothing.
 const IDLE: u64 = 10_000_000_000;
-/// How long one may do nothing if others wait for its place.
-const PATIENCE: u64 = 1_000_000_000;
 /// The listener's key; those of connections follow.
 const LISTENER: usize = 0;
 
@@ -31,8 +29,6 @@ pub struct Server {
     /// When to look for idleness at which connection, and its number: each is here once. As all
     /// may be idle for equally long, the order is that of time.
     checks: VecDeque<(u64, usize, u64)>,
-    /// When somebody who waits may get the place of one that does nothing.
-    retry: u64,
 }
 
 impl Server {
@@ -48,7 +44,6 @@ impl Server {
             free: Vec::new(),
             accepted: 0,
             checks: VecDeque::new(),
-            retry: NEVER,
         }
     }
 
@@ -59,12 +54,8 @@ impl Server {
             // What the last round sent goes out, and what came in meanwhile is told of.
             unilith_sched_api::poll();
             let deadline = self.checks.front().map_or(NEVER, |check| check.0);
-            self.ready.wait(deadline.min(self.retry), &mut keys);
+            self.ready.wait(deadline, &mut keys);
             let now = monotonic_ns();
-            if self.retry <= now {
-                self.retry = NEVER;
-                self.accept(site, now);
-            }
             for key in keys.drain(..) {
                 match (key as usize).checked_sub(LISTENER + 1) {
                     Some(index) => self.turn(index, site, now),
@@ -84,18 +75,7 @@ impl Server {
                     self.connections.push(None);
                     self.connections.len() - 1
                 }
-                None if !self.listener.ready().receive => return,
-                // Somebody waits: whoever has asked nothing for a while makes room.
-                None => match self.longest_idle() {
-                    Some((since, index)) if since + PATIENCE <= now => {
-                        self.connections[index] = None;
-                        index
-                    }
-                    idle => {
-                        self.retry = idle.map_or(NEVER, |(since, _)| since + PATIENCE);
-                        return;
-                    }
-                },
+                None => return,
             };
             let Ok(socket) = self.listener.accept() else {
                 self.free.push(index);
@@ -108,15 +88,6 @@ impl Server {
             // It may have sent something before it was watched.
             self.turn(index, site, now);
         }
-    }
-
-    /// The connection that has waited longest for a request, and since when.
-    fn longest_idle(&self) -> Option<(u64, usize)> {
-        let idle = |(index, slot): (usize, &Option<(u64, Connection)>)| {
-            let (_, connection) = slot.as_ref().filter(|(_, connection)| connection.is_idle())?;
-            Some((connection.active(), index))
-        };
-        self.connections.iter().enumerate().filter_map(idle).min()
     }
 
     fn turn(&mut self, index: usize, site: &Site, now: u64) {

@@ -270,11 +270,11 @@ fn slow_clients_are_borne_and_idle_ones_are_not() {
     assert_eq!(server.answer("GET /small HTTP/1.0\r\n\r\n"), (200, bytes(1000)));
 }
 
-/// More clients than the server has connections: those that ask nothing make room, the others do
-/// not, but not for ever.
+/// More clients than the server has connections: the one that waits gets its turn.
 #[test]
 fn connections_are_limited() {
     let server = serve();
+    let start = Instant::now();
     let request = b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut clients: Vec<TcpStream> = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -283,26 +283,9 @@ fn connections_are_limited() {
         assert!(client.read(&mut [0; 512]).is_ok_and(|len| len > 0), "an answer");
         clients.push(client);
     }
-    let start = Instant::now();
     assert_eq!(server.answer("GET /small HTTP/1.0\r\n\r\n"), (200, bytes(1000)));
-    let waited = start.elapsed();
-    assert!(waited < Duration::from_secs(3), "who asks nothing made room after {waited:?}");
-    let mut byte = [0];
-    assert!(matches!(clients[0].read(&mut byte), Ok(0) | Err(_)), "the first one's place is taken");
-    let last = clients.last_mut().expect("clients");
-    last.write_all(request).expect("it is still served");
-    assert!(last.read(&mut [0; 512]).is_ok_and(|len| len > 0), "an answer");
+    assert!(start.elapsed() >= IDLE, "there was room after {:?}", start.elapsed());
     drop(clients);
-
-    // A request that has begun is waited for.
-    let start = Instant::now();
-    let mut clients: Vec<TcpStream> = (0..CONNECTIONS).map(|_| server.connect()).collect();
-    for client in &mut clients {
-        client.write_all(b"GET /sm").expect("room");
-    }
-    assert_eq!(server.answer("GET /small HTTP/1.0\r\n\r\n"), (200, bytes(1000)));
-    let waited = start.elapsed();
-    assert!(waited + Duration::from_secs(1) >= IDLE, "there was room after {waited:?}");
 }
 
 /// No system call, no file descriptor, no virtual file system, no threads.
