@@ -179,15 +179,18 @@ impl Tcb {
     fn advance(&mut self, now: u64, ack: u32, acked: u32) {
         let syn = u32::from(!self.syn_acked);
         self.syn_acked = true;
-        let data = (acked - syn) as usize;
-        let fin = self.closing && !self.fin_acked && data > self.tx.len();
-        self.tx.consume(data);
+        let data = acked - syn;
+        let fin = self.closing && !self.fin_acked && data as usize > self.tx.len();
+        self.tx.consume(data as usize);
         self.una = ack;
         self.nxt = later(self.nxt, ack);
         self.rtt.acknowledged(ack, now);
+        if syn > 0 && self.rtt.silent() > 0 {
+            self.congestion.call_was_lost(self.mss);
+        }
         self.rtt.heard();
         self.persist = NEVER;
-        self.resend = self.congestion.acknowledged(ack, acked, self.flight(), self.mss);
+        self.resend = self.congestion.acknowledged(ack, data, self.flight(), self.mss);
         self.retransmit =
             if ack == self.max { NEVER } else { now.saturating_add(self.rtt.timeout()) };
         if fin {

@@ -120,7 +120,9 @@ impl Tcb {
     fn due(&mut self, now: u64) -> bool {
         if self.retransmit <= now {
             self.retransmit = NEVER;
-            self.congestion.timed_out(self.una, self.max, self.mss);
+            if self.syn_acked {
+                self.congestion.timed_out(self.una, self.max, self.mss);
+            }
             self.rtt.back_off();
             self.resend = false;
             // All of it goes again, as far as the window allows.

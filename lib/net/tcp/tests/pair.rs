@@ -416,3 +416,30 @@ fn the_window_of_a_syn_is_never_scaled() {
     write(&mut end, 5000);
     assert_eq!(output(&mut end), 1024);
 }
+
+#[test]
+fn a_lost_call_does_not_hold_up_what_follows() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let mut now = SECOND;
+    for _ in 0..2 {
+        assert_eq!(end.output(now, 64, &mut |_, _| true).count, 1);
+        now = end.deadline();
+    }
+    let peer = Segment { ack: 6, window: 65535, flags: Flags::ACK, ..Segment::default() };
+    let syn = Segment { flags: Flags::SYN | Flags::ACK, seq: 99, mss: Some(1460), ..peer };
+    end.input(now, &syn, &[]);
+    write(&mut end, 8000);
+    let mut acknowledged = 0;
+    for segments in [1, 2] {
+        let mut sent = Vec::new();
+        end.output(now, 64, &mut |_, payload| {
+            sent.push(payload.concat().len() as u32);
+            true
+        });
+        assert_eq!(sent, vec![1460; segments], "slow start, with whole segments");
+        for len in sent {
+            acknowledged += len;
+            end.input(now, &Segment { seq: 100, ack: 6 + acknowledged, ..peer }, &[]);
+        }
+    }
+}
