@@ -5,8 +5,8 @@ use crate::segment::{Flags, Segment};
 use crate::seq::{at_most, before, between, later};
 use crate::tcb::{Peer, State, Tcb};
 
-/// Between two answers to what is out of window and carries nothing, nanoseconds: otherwise two
-/// ends that disagree would answer each other for ever.
+/// Between two answers to what does not fit and carries nothing new, nanoseconds: otherwise two ends
+/// that disagree would answer each other for ever (RFC 5961, 7).
 const QUIET: u64 = 500_000_000;
 
 /// What became of a segment.
@@ -108,20 +108,22 @@ impl Tcb {
             if segment.seq == self.expected {
                 self.end();
             } else if starts_within {
-                self.ack_now = true;
+                self.challenge(now);
             }
             return Verdict::Taken;
         }
         if !(starts_within || ends_within || spans) {
-            if len > 0 || now >= self.quiet_until {
-                self.quiet_until = now.saturating_add(QUIET);
+            if len > 0 {
+                // It was sent again: what acknowledged it was lost.
                 self.ack_now = true;
+            } else {
+                self.challenge(now);
             }
             return Verdict::Taken;
         }
         if segment.flags.has(Flags::SYN) {
             // RFC 5961, 4.2.
-            self.ack_now = true;
+            self.challenge(now);
             return Verdict::Taken;
         }
         if !segment.flags.has(Flags::ACK) {
@@ -136,7 +138,7 @@ impl Tcb {
         let oldest = self.una.wrapping_sub(self.largest_window.max(1));
         if before(self.max, segment.ack) || before(segment.ack, oldest) {
             // RFC 5961, 5.2.
-            self.ack_now = true;
+            self.challenge(now);
             return Verdict::Taken;
         }
         if at_most(self.una, segment.ack) {
@@ -146,6 +148,14 @@ impl Tcb {
             self.receive(now, segment.seq, payload, segment.flags.has(Flags::FIN));
         }
         Verdict::Taken
+    }
+
+    /// Tells the other end what this one thinks, unless that was done just now.
+    fn challenge(&mut self, now: u64) {
+        if now >= self.quiet_until {
+            self.quiet_until = now.saturating_add(QUIET);
+            self.ack_now = true;
+        }
     }
 
     /// Everything up to `segment.ack`, which is not before `una`, has arrived; `bare`: the segment

@@ -125,7 +125,7 @@ pub struct Tcb {
     pub(crate) resend: bool,
     /// The other end has to be told that this one is gone.
     pub(crate) reset: bool,
-    /// Until then, what is out of window and carries nothing is not answered again.
+    /// Until then, what does not fit and carries nothing new is not answered again.
     pub(crate) quiet_until: u64,
 }
 

@@ -443,3 +443,28 @@ fn a_lost_call_does_not_hold_up_what_follows() {
         }
     }
 }
+
+#[test]
+fn who_is_told_nonsense_often_says_so_once() {
+    let challenges = [
+        // What was never sent is acknowledged: two ends that both think so would go on for ever.
+        (Flags::ACK, 0, 1),
+        (Flags::RST, 1, 0),
+        (Flags::SYN, 1, 0),
+    ];
+    for (flags, seq, ack) in challenges {
+        let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+        let (next, expected) = world.ends[1].numbers();
+        let odd = Segment { seq: expected + seq, ack: next + ack, flags, ..Segment::default() };
+        let mut answers = 0;
+        for _ in 0..100 {
+            world.ends[1].input(world.now, &odd, &[]);
+            answers += world.outputs(1).len();
+            world.now += MS;
+        }
+        assert_eq!(answers, 1, "{flags:?}");
+        world.now += SECOND;
+        world.ends[1].input(world.now, &odd, &[]);
+        assert_eq!(world.outputs(1).len(), 1, "{flags:?}");
+    }
+}
