@@ -312,7 +312,8 @@ impl State {
             self.acks.pop_front();
             let Some(conn) = self.conns.get_mut(id) else { continue };
             conn.delays = false;
-            // While the buffers are away nobody knows; there will be a turn when they are back.
+            // While the buffers are away nobody knows; there will be a turn when they are back, and
+            // it will be in the list again if it is not due by then.
             let at = conn.tcb.as_ref().map_or(self.now, |tcb| tcb.ack_deadline());
             if at <= self.now {
                 self.touch(id);
@@ -457,6 +458,11 @@ impl State {
         conn.unread = tcb.unread();
         conn.writable = tcb.is_writable();
         let busy = core::mem::take(&mut conn.missed) || busy || conn.closing;
+        // The list may have come to it meanwhile, and left it out.
+        let ack_at = tcb.ack_deadline();
+        if ack_at != NEVER && !core::mem::replace(&mut conn.delays, true) {
+            self.acks.push_back((ack_at, id));
+        }
         conn.tcb = Some(tcb);
         if core::mem::take(&mut conn.closing) {
             conn.close();

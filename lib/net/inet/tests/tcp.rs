@@ -582,3 +582,37 @@ fn an_option_that_is_set_while_buffers_are_lent_counts() {
     world.a.poll();
     assert_eq!(world.nic_a.sent.load(Ordering::Relaxed) - before, 1, "it waits for the first");
 }
+
+#[test]
+fn an_acknowledgement_that_came_due_while_buffers_were_lent_is_sent() {
+    const MS: u64 = SECOND / 1000;
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, server) = world.connection(&listener);
+    world.pass(SECOND);
+    let start = now();
+    let both = |at: u64| {
+        set_now(start + at);
+        world.a.poll();
+        world.b.poll();
+    };
+    send(&client, b"one").unwrap();
+    both(0);
+    assert_eq!(receive(&server).unwrap(), b"one");
+    // This takes the acknowledgement along; the next one is delayed from the fourth on.
+    send(&server, b"answer").unwrap();
+    world.b.poll();
+    both(MS);
+    send(&client, b"two").unwrap();
+    both(4 * MS);
+    // The first would have been due.
+    let taken = server.receive(false, &mut |bytes| {
+        both(6 * MS);
+        bytes.len()
+    });
+    assert_eq!(taken, Ok(3));
+    both(7 * MS);
+    let before = world.nic_b.sent.load(Ordering::Relaxed);
+    both(20 * MS);
+    assert_eq!(world.nic_b.sent.load(Ordering::Relaxed) - before, 1, "nobody acknowledges");
+}
