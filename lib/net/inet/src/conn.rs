@@ -358,6 +358,11 @@ impl State {
             conn.error.get_or_insert(NetError::TimedOut);
             tcb.abort();
         }
+        if tcb.is_over() {
+            // Nothing is to be said, so it does not matter where to.
+            self.news(id);
+            return self.finish(id);
+        }
         let doubtful = tcb.timeouts() >= DOUBTS && tcb.deadline() <= now;
         let hop = match self.hop(id, doubtful) {
             Some(hop) => hop,

@@ -616,3 +616,13 @@ fn an_acknowledgement_that_came_due_while_buffers_were_lent_is_sent() {
     both(20 * MS);
     assert_eq!(world.nic_b.sent.load(Ordering::Relaxed) - before, 1, "nobody acknowledges");
 }
+
+#[test]
+fn a_call_that_nobody_waits_for_is_forgotten() {
+    let world = World::new();
+    let nobody = world.a.tcp(false).unwrap();
+    assert_eq!(nobody.connect(ip(Ipv4Addr::new(10, 0, 0, 77), 80)), Err(NetError::InProgress));
+    drop(nobody);
+    world.pass(SECOND / 10);
+    assert_eq!(world.a.statistics().connections, 0);
+}
