@@ -144,11 +144,16 @@ impl Conn {
         tcb.set_no_delay(options.no_delay);
     }
 
+    /// Whether silence says something of the other end. A call that is not answered is repeated
+    /// anyway, for a time of its own.
+    fn is_kept_alive(&self) -> bool {
+        self.keep_alive > 0 && !matches!(self.state, Tcp::SynSent | Tcp::SynReceived)
+    }
+
     /// Starts probes after a time of silence, and ends them when something is heard again: when to
     /// look again.
     fn watch_silence(&mut self, now: u64) -> u64 {
-        // A call that is not answered is repeated anyway.
-        if self.keep_alive == 0 || matches!(self.state, Tcp::SynSent | Tcp::SynReceived) {
+        if !self.is_kept_alive() {
             return NEVER;
         }
         let due = self.heard.saturating_add(self.keep_alive);
@@ -232,9 +237,9 @@ impl Conn {
         let owes = !self.over && tcb.owes();
         self.owed = if owes { self.owed.min(now) } else { NEVER };
         let silence = self.owed.saturating_add(SILENCE);
-        let dead = match self.keep_alive {
-            0 => NEVER,
-            interval => self.heard.saturating_add(KEEP_ALIVES * interval),
+        let dead = match self.is_kept_alive() {
+            true => self.heard.saturating_add(KEEP_ALIVES * self.keep_alive),
+            false => NEVER,
         };
         self.expires.min(silence).min(dead)
     }

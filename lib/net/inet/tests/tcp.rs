@@ -626,3 +626,14 @@ fn a_call_that_nobody_waits_for_is_forgotten() {
     world.pass(SECOND / 10);
     assert_eq!(world.a.statistics().connections, 0);
 }
+
+#[test]
+fn keep_alive_does_not_shorten_a_call() {
+    let world = World::new();
+    let client = world.a.tcp(false).unwrap();
+    client.set_keep_alive(Some(1));
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    world.pass(10 * SECOND);
+    assert_eq!(client.take_error(), None);
+}
