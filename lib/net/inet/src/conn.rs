@@ -415,7 +415,7 @@ impl State {
             return conn.hop;
         };
         if doubtful && conn.hop.take().is_some() {
-            self.neighbours.doubt(next);
+            self.neighbours.doubt(next, self.now);
         }
         let own = self.links.ethernet.as_ref()?.address.0;
         match self.neighbours.find(next, own, &self.addresses, self.now) {

@@ -325,3 +325,46 @@ fn frames_from_nobody_are_not_answered_to_everybody() {
     }
     assert_eq!(world.nic_b.take_log().len(), 0);
 }
+
+/// The gateway answers who asks for it: whether somebody did.
+fn gateway_answers(world: &World) -> bool {
+    let asked = world.nic_b.take_log().iter().any(|frame| frame[12..14] == [8, 6]);
+    if asked {
+        let mut answer = vec![0x52, 0x54, 0, 0, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 8, 6];
+        answer.extend([0, 1, 8, 0, 6, 4, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 10, 0, 0, 254]);
+        answer.extend([0x52, 0x54, 0, 0, 0, 2, 10, 0, 0, 2]);
+        world.nic_b.inject(&answer);
+    }
+    asked
+}
+
+#[test]
+fn clients_that_vanish_do_not_hide_the_gateway() {
+    let world = World::new();
+    let dead = [[10, 9, 0, 1], [10, 9, 0, 2]].map(|host| {
+        let (server, _) = by_hand(&world, host);
+        send(&server, b"are you there").unwrap();
+        world.b.poll();
+        set_now(now() + 3 * SECOND / 10);
+        server
+    });
+    // The second one has its doubts, too, right after the first one's were dispelled.
+    let mut asked = false;
+    let mut doubts = None;
+    while doubts.is_none_or(|since| now() < since + SECOND / 2) {
+        world.b.poll();
+        if gateway_answers(&world) {
+            asked = true;
+            doubts = doubts.or(Some(now()));
+            world.b.poll();
+        }
+        while world.nic_a.receive_and_drop() {}
+        set_now(now() + SECOND / 20);
+    }
+    assert!(asked && dead.iter().all(|server| server.take_error().is_none()));
+    let call = world.b.tcp(false).unwrap();
+    assert_eq!(call.connect(ip([10, 9, 0, 9].into(), 80)), Err(NetError::InProgress));
+    let log = world.nic_b.take_log();
+    let calls = log.iter().filter(|frame| frame[12..14] == [8, 0] && frame[33] == 9).count();
+    assert_eq!(calls, 1, "where the gateway is was told half a second ago");
+}
