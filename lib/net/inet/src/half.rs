@@ -25,6 +25,8 @@ const TRIES: u32 = 4;
 
 #[derive(Clone, Copy)]
 struct Half {
+    /// Tells it from others of its flow.
+    number: u64,
     listener: Id,
     link: Link,
     hop: Mac,
@@ -37,16 +39,19 @@ struct Half {
 /// The table of half-open connections.
 pub struct HalfOpen {
     table: HashMap<Flow, Half, Secret>,
-    /// By age, with the sequence number of the answer. What is not in the table any more, or with
-    /// another number, stays here for a while.
-    order: VecDeque<(Flow, u32)>,
+    /// By age, with their numbers. What is not in the table any more, or with another number, stays
+    /// here for a while.
+    order: VecDeque<(Flow, u64)>,
+    /// How many there were.
+    count: u64,
     /// When the first answer has to be repeated.
     pub next: u64,
 }
 
 impl HalfOpen {
     pub fn new(secret: Secret) -> Self {
-        Self { table: HashMap::with_hasher(secret), order: VecDeque::new(), next: NEVER }
+        let (table, order) = (HashMap::with_hasher(secret), VecDeque::new());
+        Self { table, order, count: 0, next: NEVER }
     }
 
     pub fn contains(&self, flow: &Flow) -> bool {
@@ -66,16 +71,18 @@ impl HalfOpen {
     fn make_room(&mut self) -> u64 {
         let mut evicted = 0;
         while self.table.len() >= crate::HALF_OPEN
-            && let Some((oldest, iss)) = self.order.pop_front()
+            && let Some((oldest, number)) = self.order.pop_front()
         {
-            if self.table.get(&oldest).is_some_and(|half| half.iss == iss) {
+            if self.table.get(&oldest).is_some_and(|half| half.number == number) {
                 self.table.remove(&oldest);
                 evicted += 1;
             }
         }
         if self.order.len() >= 2 * crate::HALF_OPEN {
             let table = &self.table;
-            self.order.retain(|(flow, iss)| table.get(flow).is_some_and(|half| half.iss == *iss));
+            self.order.retain(|(flow, number)| {
+                table.get(flow).is_some_and(|half| half.number == *number)
+            });
         }
         evicted
     }
@@ -88,20 +95,21 @@ impl State {
             self.statistics.dropped += 1;
             return;
         }
+        self.half.count += 1;
         let half = Half {
+            number: self.half.count,
             listener,
             link,
             hop: segment.hop,
             peer: Peer::of(&segment.header),
-            // RFC 6528: no sequence number says anything about another.
-            iss: self.random() as u32,
+            iss: self.initial(&segment.flow),
             tries: 1,
             at: self.now.saturating_add(SECOND),
         };
         self.syn_ack(&segment.flow, &half);
         self.statistics.evicted += self.half.make_room();
         self.half.table.insert(segment.flow, half);
-        self.half.order.push_back((segment.flow, half.iss));
+        self.half.order.push_back((segment.flow, half.number));
         self.half.next = self.half.next.min(half.at);
     }
 

@@ -637,3 +637,22 @@ fn keep_alive_does_not_shorten_a_call() {
     world.pass(10 * SECOND);
     assert_eq!(client.take_error(), None);
 }
+
+#[test]
+fn a_port_that_is_used_again_needs_no_second_call() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    for turn in 0..12 {
+        let client = world.a.tcp(false).unwrap();
+        client.bind(ip(A, 4000), true).unwrap();
+        assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+        world.pass(SECOND / 10);
+        let server = listener.accept().unwrap_or_else(|_| panic!("call {turn} is not answered"));
+        // The server remembers it: a new call has to be above the old one.
+        drop(server);
+        world.pass(SECOND / 10);
+        drop(client);
+        world.pass(SECOND / 10);
+        assert_eq!(world.b.statistics().time_wait, 1);
+    }
+}
