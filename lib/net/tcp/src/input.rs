@@ -119,6 +119,18 @@ impl Tcb {
             } else {
                 self.challenge(now);
             }
+            // Who tried a closed window with a byte, or a FIN, does not know that it was taken, and
+            // stays before it. Both may have: if neither believed what the other acknowledges from
+            // there, they would never agree again.
+            if segment.seq.wrapping_add(1) == self.expected
+                && segment.flags.has(Flags::ACK)
+                && !segment.flags.has(Flags::SYN)
+                && self.syn_acked
+                && at_most(self.una, segment.ack)
+                && at_most(segment.ack, self.max)
+            {
+                self.acknowledged(now, segment, false);
+            }
             return Verdict::Taken;
         }
         if segment.flags.has(Flags::SYN) {

@@ -468,3 +468,25 @@ fn who_is_told_nonsense_often_says_so_once() {
         assert_eq!(world.outputs(1).len(), 1, "{flags:?}");
     }
 }
+
+#[test]
+fn two_that_try_each_others_window_at_the_same_time_go_on() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    for _ in 0..2 {
+        for end in 0..2 {
+            assert_eq!(write(&mut world.ends[end], LIMIT), LIMIT);
+        }
+        world.run(5 * SECOND);
+    }
+    world.now = world.ends[0].deadline().max(world.ends[1].deadline());
+    world.send(0);
+    world.send(1);
+    assert_eq!(world.wire.len(), 2);
+    // Both windows open while both are being tried: both take the byte.
+    for end in &mut world.ends {
+        assert_eq!(end.read(&mut |bytes| bytes.len()), LIMIT);
+    }
+    world.run(60 * SECOND);
+    assert_eq!([world.ends[0].unread(), world.ends[1].unread()], [LIMIT; 2]);
+    assert_eq!([world.ends[0].unsent(), world.ends[1].unsent()], [0; 2]);
+}
