@@ -265,7 +265,10 @@ impl Tcb {
     fn header(&self, flags: Flags) -> Segment {
         let (from, to) = self.ports;
         let end = self.una.wrapping_add(self.window);
-        let seq = if self.syn_acked && before(end, self.max) { end } else { self.max };
+        // A scaled window is rounded down: it may seem to end before what it had room for.
+        let rounding = if self.window > 0 { (1 << self.send_scale) - 1 } else { 0 };
+        let beyond = self.syn_acked && before(end.wrapping_add(rounding), self.max);
+        let seq = if beyond { end } else { self.max };
         Segment { from, to, seq, ack: self.expected, flags, ..Segment::default() }
     }
 

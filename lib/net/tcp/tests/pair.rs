@@ -490,3 +490,23 @@ fn two_that_try_each_others_window_at_the_same_time_go_on() {
     assert_eq!([world.ends[0].unread(), world.ends[1].unread()], [LIMIT; 2]);
     assert_eq!([world.ends[0].unsent(), world.ends[1].unsent()], [0; 2]);
 }
+
+#[test]
+fn a_window_that_is_rounded_down_is_not_one_that_closes() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    end.output(SECOND, 64, &mut |_, _| true);
+    let syn = Segment { seq: 99, ack: 6, window: 1280, ..Segment::default() };
+    let options = Segment { scale: Some(7), mss: Some(1460), ..syn };
+    end.input(SECOND, &Segment { flags: Flags::SYN | Flags::ACK, ..options }, &[]);
+    write(&mut end, 1280);
+    end.output(SECOND, 64, &mut |_, _| true);
+    // Half of a unit was used: the edge of the window seems to have moved back.
+    let ack = Segment { seq: 100, ack: 6 + 64, window: 9, flags: Flags::ACK, ..syn };
+    end.input(SECOND, &ack, &[0; 3000]);
+    let mut seq = 0;
+    end.output(SECOND, 64, &mut |header, _| {
+        seq = header.seq;
+        true
+    });
+    assert_eq!(seq, 6 + 1280, "what has arrived there by then is not acknowledged from before it");
+}
