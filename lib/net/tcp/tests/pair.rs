@@ -89,6 +89,10 @@ impl World {
     }
 
     fn send(&mut self, end: usize) {
+        // Who does not ask for it gets no turn.
+        if !self.ends[end].wants_output(self.now) {
+            return;
+        }
         for bytes in self.outputs(end) {
             self.segments += 1;
             let delay = MS + if self.chance(self.faults.swap) { 3 * MS } else { 0 };
@@ -135,7 +139,13 @@ impl World {
 
     /// Sends everything in both directions, closing each when all is written.
     fn exchange(&mut self, data: [&[u8]; 2]) {
+        self.exchange_slowly(data, [(usize::MAX, 0); 2]);
+    }
+
+    /// The same; each end reads so many bytes at a time, and waits for so many nanoseconds then.
+    fn exchange_slowly(&mut self, data: [&[u8]; 2], readers: [(usize, u64); 2]) {
         let (mut written, mut got) = ([0; 2], [Vec::new(), Vec::new()]);
+        let mut next = [self.now; 2];
         for _ in 0..400_000 {
             for end in 0..2 {
                 let mut rest = &data[end][written[end]..];
@@ -148,13 +158,26 @@ impl World {
                 if written[end] == data[end].len() {
                     self.ends[end].close();
                 }
-                self.ends[end].read(&mut |bytes| {
-                    got[end].extend_from_slice(bytes);
-                    bytes.len()
-                });
+                let (mut room, pause) = readers[end];
+                if self.now >= next[end] && self.ends[end].unread() > 0 {
+                    self.ends[end].read(&mut |bytes| {
+                        let len = bytes.len().min(room);
+                        got[end].extend_from_slice(&bytes[..len]);
+                        room -= len;
+                        len
+                    });
+                    next[end] = self.now + pause;
+                }
             }
-            let more = self.step();
-            let over = self.ends.iter().all(|end| end.is_over());
+            let mut more = self.step();
+            if !more {
+                // Nothing will happen but that somebody reads.
+                let waits = (0..2).filter(|end| self.ends[*end].unread() > 0);
+                let at = waits.map(|end| next[end]).min();
+                more = at.is_some_and(|at| at > self.now);
+                self.now = at.unwrap_or(self.now).max(self.now);
+            }
+            let over = self.ends.iter().all(|end| end.is_over() && end.unread() == 0);
             if over || !more {
                 break;
             }
@@ -186,6 +209,24 @@ proptest! {
         let mut world = World::established(seed, Faults { lose, double, swap }, iss, mss);
         let data = lens.map(pattern);
         world.exchange([&data[0], &data[1]]);
+    }
+
+    /// Windows close, and are tried and open at any time, in both directions.
+    #[test]
+    fn everything_arrives_at_who_reads_slowly(
+        seed: u64,
+        iss: [u32; 2],
+        lens in [0..40_000usize, 0..40_000usize],
+        chunks in [1000..9000usize, 1000..9000usize],
+        pauses in [0..2000u64, 0..2000u64],
+        lose in prop_oneof![Just(0u8), 0..40u8],
+        swap in prop_oneof![Just(0u8), 0..60u8],
+    ) {
+        let faults = Faults { lose, swap, ..Faults::default() };
+        let mut world = World::established(seed, faults, iss, [1460, 536]);
+        let data = lens.map(pattern);
+        let readers = [0, 1].map(|end: usize| (chunks[end], pauses[end] * MS));
+        world.exchange_slowly([&data[0], &data[1]], readers);
     }
 
     /// The handshake may be lost, too; and both may call at the same time.
