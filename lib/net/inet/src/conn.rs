@@ -201,13 +201,13 @@ impl Conn {
         let mut news = unread > self.unread || writable && !self.writable;
         (self.unread, self.writable) = (unread, writable);
         if state != self.state {
-            use Tcp::{Closed, Closing, Established, LastAck, SynSent, TimeWait};
+            use Tcp::{CloseWait, Closed, Closing, Established, LastAck, SynSent, TimeWait};
             let graceful = matches!(self.state, LastAck | Closing | TimeWait);
             if state == Closed && self.error.is_none() && !graceful {
                 let refused = self.state == SynSent;
                 self.error = Some(if refused { NetError::Refused } else { NetError::Reset });
             }
-            if state == Established {
+            if matches!(state, Established | CloseWait) {
                 self.expires = NEVER;
             }
             self.state = state;

@@ -368,3 +368,31 @@ fn clients_that_vanish_do_not_hide_the_gateway() {
     let calls = log.iter().filter(|frame| frame[12..14] == [8, 0] && frame[33] == 9).count();
     assert_eq!(calls, 1, "where the gateway is was told half a second ago");
 }
+
+#[test]
+fn a_call_that_is_answered_and_closed_at_once_is_established() {
+    let world = World::new();
+    world.nic_b.take_log();
+    let call = world.b.tcp(false).unwrap();
+    assert_eq!(call.connect(ip(A, 5000)), Err(NetError::InProgress));
+    // A says where it is, and no more.
+    world.a.poll();
+    world.b.poll();
+    let sent = world.nic_b.take_log().pop().unwrap();
+    let iss = u32::from_be_bytes(sent[38..42].try_into().unwrap());
+    let mut answer = syn(A.octets(), 5000, 77);
+    answer[36..38].copy_from_slice(&sent[34..36]);
+    answer[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
+    answer[47] = 0x13;
+    let (from, to) = (A.into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut answer[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&answer);
+    world.b.poll();
+    assert!(call.ready().send && call.ready().receive_closed, "{:?}", call.ready());
+    for _ in 0..100 {
+        set_now(now() + SECOND);
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    }
+    assert_eq!(call.take_error(), None, "a call has a minute, a connection has not");
+}
