@@ -120,14 +120,18 @@ pub fn private_network() -> std::io::Result<()> {
 /// # Errors
 /// A sentence with the command.
 pub fn tap(interface: &str) -> Result<(), String> {
+    // The interfaces of this network namespace. /sys may show those of another one.
+    let all = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
+    let mut names = all.lines().filter_map(|line| Some(line.split_once(':')?.0.trim()));
+    let exists = names.any(|name| name == interface);
     let place = std::path::Path::new("/sys/class/net").join(interface);
     let make = format!("ip tuntap add dev {interface} mode tap && ip link set {interface} up");
     if interface.is_empty() || interface.contains(['/', ',']) || interface.len() > 15 {
         return Err(format!("{interface:?} is no name of a network interface"));
     }
-    match (place.exists(), place.join("tun_flags").exists()) {
-        (true, true) => Ok(()),
-        (true, false) => Err(format!("{interface} is no TAP interface")),
+    match (exists, place.exists() && !place.join("tun_flags").exists()) {
+        (true, false) => Ok(()),
+        (true, true) => Err(format!("{interface} is no TAP interface")),
         (false, _) => Err(format!("there is no interface {interface}; make it, as root: {make}")),
     }
 }
