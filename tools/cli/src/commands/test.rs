@@ -9,7 +9,7 @@ use std::process::Command;
 use unilith_vmm::{host, qemu};
 
 /// What the tests run beside QEMU, and the packages that have it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("/bin/busybox", "busybox-static"),
     ("/usr/bin/redis-server", "redis-server"),
     ("/usr/bin/redis-benchmark", "redis-tools"),
@@ -20,6 +20,7 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("/usr/bin/curl", "curl"),
     ("/usr/bin/strace", "strace"),
     ("/usr/bin/gcc", "gcc"),
+    ("/sbin/ip", "iproute2"),
 ];
 
 const SYSTEM_TESTS: &str = "unilith-system-tests";
