@@ -15,6 +15,10 @@ pub const CONNECTIONS: usize = 512;
 /// How long a connection may do nothing, nanoseconds: a client that sends a request byte by byte,
 /// or takes no answer, does nothing.
 pub const IDLE: u64 = 10_000_000_000;
+/// How long a connection must have done nothing before it is given up for a new one, nanoseconds:
+/// requests take their time to come. Else clients that all want something, and find the server
+/// full of others, would throw each other out.
+pub const GRACE: u64 = 500_000_000;
 /// The listener's key; those of connections follow.
 const LISTENER: usize = 0;
 
@@ -27,6 +31,8 @@ pub struct Server {
     free: Vec<usize>,
     /// By when they did something last.
     order: Order,
+    /// When there may be room for a client that waits, monotonic.
+    room: u64,
     /// Keys that are looked at in this round.
     keys: Vec<u64>,
 }
@@ -38,7 +44,7 @@ impl Server {
         ready.watch(listener.queue(), LISTENER);
         ready.notify(LISTENER as u64);
         let (connections, free, order) = (Vec::new(), Vec::new(), Order::default());
-        Self { listener, ready, connections, free, order, keys: Vec::new() }
+        Self { listener, ready, connections, free, order, room: NEVER, keys: Vec::new() }
     }
 
     /// Serves for ever.
@@ -53,8 +59,13 @@ impl Server {
 
     /// Waits until there is something to do in a round.
     pub fn wait(&mut self) {
-        let deadline = self.oldest().map_or(NEVER, |(_, active)| active + IDLE);
-        self.ready.wait(deadline, &mut self.keys);
+        self.ready.wait(self.deadline(), &mut self.keys);
+    }
+
+    /// When there is, even if nothing happens (monotonic, nanoseconds).
+    pub fn deadline(&self) -> u64 {
+        let idle = self.oldest().map_or(NEVER, |(_, active)| active + IDLE);
+        idle.min(self.room)
     }
 
     /// Does what there is to do, as was waited for, at `now` (monotonic, nanoseconds).
@@ -67,6 +78,9 @@ impl Server {
             }
         }
         self.keys = keys;
+        if self.room <= now {
+            self.accept(site, now);
+        }
         // Those that did nothing for too long.
         while let Some((index, active)) = self.oldest()
             && active + IDLE <= now
@@ -87,6 +101,7 @@ impl Server {
 
     /// Takes new connections.
     fn accept(&mut self, site: &Site, now: u64) {
+        self.room = NEVER;
         loop {
             if self.free.is_empty() {
                 if self.connections.len() < CONNECTIONS {
@@ -113,9 +128,8 @@ impl Server {
     fn make_room(&mut self, site: &Site, now: u64) {
         for _ in 0..2 * CONNECTIONS {
             let Some((index, stage, active)) = self.dispensable() else { return };
-            if active >= now {
-                // It had no time yet to do anything; there is another round.
-                self.ready.notify(LISTENER as u64);
+            if active + GRACE > now {
+                self.room = active + GRACE;
                 return;
             }
             // A request may have come, which this round has not got to.

@@ -1,6 +1,6 @@
 //! The event loop on sockets of the test: who is given up when it is full, and who is not.
 
-use httpd::server::{CONNECTIONS, IDLE, Server};
+use httpd::server::{CONNECTIONS, GRACE, IDLE, Server};
 use httpd::site::Site;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -190,10 +190,31 @@ fn the_one_that_was_idle_the_longest_makes_room() {
     assert!(new.heard() > 0, "served at once");
     assert_eq!(closed(&clients), [2]);
     // Many at once.
+    test.now += GRACE;
     let more: Vec<_> = (0..CONNECTIONS - 3).map(|_| test.client()).collect();
     test.round();
     assert_eq!(closed(&clients), (2..CONNECTIONS).collect::<Vec<_>>());
     assert!(closed(&more).is_empty() && !new.is_closed());
+}
+
+/// Clients that all want something do not throw each other out before they had time to say what.
+#[test]
+fn who_has_just_come_is_not_given_up() {
+    let mut test = Test::new();
+    let clients: Vec<_> = (0..CONNECTIONS).map(|_| test.client()).collect();
+    test.round();
+    let came = test.now;
+    let new = test.client();
+    new.says(REQUEST);
+    test.round();
+    assert_eq!((closed(&clients).len(), new.heard()), (0, 0));
+    assert_eq!(test.server.deadline(), came + GRACE, "then there is room");
+    test.server.round(&test.site, came + GRACE - 1);
+    assert_eq!(new.heard(), 0);
+    test.server.round(&test.site, came + GRACE);
+    assert!(new.heard() > 0);
+    assert_eq!(closed(&clients), [0]);
+    assert!(test.server.deadline() > came + GRACE, "nobody waits");
 }
 
 #[test]
@@ -250,11 +271,13 @@ fn with_nobody_idle_those_go_whose_requests_do_not_come() {
     }
     clients[7].says(&LAST[1..]);
     test.round();
+    test.now += GRACE;
     let new = test.client();
     test.round();
     assert_eq!(closed(&clients), [7], "its last answer is on its way");
     new.says(&REQUEST[..1]);
     test.round();
+    test.now += GRACE;
     let second = test.client();
     second.says(REQUEST);
     test.round();
