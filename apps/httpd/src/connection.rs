@@ -32,7 +32,7 @@ pub enum Turn {
     Over,
 }
 
-/// What a connection is at, in the order in which connections are given up for new ones.
+/// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// It waits for a request, of which nothing has come.

@@ -145,15 +145,15 @@ impl Server {
         }
     }
 
-    /// The connection that can be given up best, what it is at, and since when.
+    /// The connection that can be given up best, what it is at, and since when: of those that are
+    /// not owed an answer, the one that did nothing for the longest time. One that has begun a
+    /// request is no better than one that has not: whoever breaks off in the middle is one, too.
     fn dispensable(&self) -> Option<(usize, Stage, u64)> {
-        let find = |stage| {
-            self.order.iter().find_map(|index| {
-                let connection = self.connection(index)?;
-                (connection.stage() == stage).then_some((index, stage, connection.active()))
-            })
-        };
-        [Stage::Idle, Stage::Ending, Stage::Request].into_iter().find_map(find)
+        self.order.iter().find_map(|index| {
+            let connection = self.connection(index)?;
+            let stage = connection.stage();
+            (stage != Stage::Answer).then_some((index, stage, connection.active()))
+        })
     }
 
     fn turn(&mut self, index: usize, site: &Site, now: u64) {
