@@ -116,8 +116,13 @@ fn descriptors_that_end_are_emfile() {
 #[test]
 fn a_library_that_is_missing_is_named_with_its_package() {
     let directory = tempdir().expect("a directory");
+    // What dpkg knows of a library that no machine has.
+    let database = directory.path().join("dpkg");
+    std::fs::create_dir_all(database.join("info")).expect("a directory");
+    std::fs::write(database.join("info/libq6.shlibs"), "libq 6 libq6 (>= 6.1)\n").expect("a file");
     let text = |path: &str| {
-        let output = bounded(unilith(["run", "-p", "qemu"]).arg(path), 60);
+        let mut run = unilith(["run", "-p", "qemu"]);
+        let output = bounded(run.arg(path).env("DPKG_ADMINDIR", &database), 60);
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -129,6 +134,7 @@ fn a_library_that_is_missing_is_named_with_its_package() {
     std::fs::write(&program, bytes).expect("a file");
     let said = text(program.to_str().expect("text"));
     assert!(said.contains("needs libq.so.6"), "{said}");
+    assert!(said.contains("it is part of libq6: apt-get install libq6"), "{said}");
 }
 
 #[test]
