@@ -538,7 +538,7 @@ pub struct Bench {
 pub enum BenchWhat {
     /// Image size, memory, time and instructions of a boot
     Boot,
-    /// Requests, boot to first answer, memory and image size of servers, beside Linux
+    /// Requests, instructions of each, boot to first answer, memory and image, beside Linux
     Apps,
 }
 
