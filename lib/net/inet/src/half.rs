@@ -23,6 +23,11 @@ const SECOND: u64 = 1_000_000_000;
 /// Times that the answer is sent. Linux sends it six times.
 const TRIES: u32 = 4;
 
+/// Bytes that growing takes for each that there is, about: twice what it has.
+const GROWTH: usize = 3 * (size_of::<(Flow, Half)>() + size_of::<(Flow, u64)>());
+/// So many may be half open in any case.
+const LEAST: usize = 16;
+
 #[derive(Clone, Copy)]
 struct Half {
     /// Tells it from others of its flow.
@@ -46,12 +51,14 @@ pub struct HalfOpen {
     count: u64,
     /// When the first answer has to be repeated.
     pub next: u64,
+    /// As many as it may have.
+    limit: usize,
 }
 
 impl HalfOpen {
     pub fn new(secret: Secret) -> Self {
         let (table, order) = (HashMap::with_hasher(secret), VecDeque::new());
-        Self { table, order, count: 0, next: NEVER }
+        Self { table, order, count: 0, next: NEVER, limit: crate::HALF_OPEN }
     }
 
     pub fn contains(&self, flow: &Flow) -> bool {
@@ -67,10 +74,27 @@ impl HalfOpen {
         self.table.retain(|_, half| half.listener != listener);
     }
 
+    /// Forgets in the order of age what is not in the table any more.
+    fn tidy(&mut self) {
+        let Self { table, order, .. } = self;
+        order.retain(|(flow, number)| table.get(flow).is_some_and(|half| half.number == *number));
+    }
+
     /// Makes room for one more; how many had to go.
     fn make_room(&mut self) -> u64 {
+        if self.table.is_empty() {
+            self.limit = crate::HALF_OPEN;
+        }
+        // A flood does not take the last memory. A half of what there is fits into the tables that
+        // there are, whatever was removed from these.
+        let full =
+            self.table.len() == self.table.capacity() || self.order.len() == self.order.capacity();
+        if full && !is_room(self.order.len() * GROWTH) {
+            self.tidy();
+            self.limit = (self.table.len() / 2).max(LEAST);
+        }
         let mut evicted = 0;
-        while self.table.len() >= crate::HALF_OPEN
+        while self.table.len() >= self.limit
             && let Some((oldest, number)) = self.order.pop_front()
         {
             if self.table.get(&oldest).is_some_and(|half| half.number == number) {
@@ -79,10 +103,7 @@ impl HalfOpen {
             }
         }
         if self.order.len() >= 2 * crate::HALF_OPEN {
-            let table = &self.table;
-            self.order.retain(|(flow, number)| {
-                table.get(flow).is_some_and(|half| half.number == *number)
-            });
+            self.tidy();
         }
         evicted
     }

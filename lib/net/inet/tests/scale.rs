@@ -104,6 +104,33 @@ fn a_flood_of_syns_is_bounded_and_passes() {
 }
 
 #[test]
+fn a_flood_of_syns_leaves_the_last_memory() {
+    let world = World::new();
+    let listener = world.listen(80, 16);
+    world.connection(&listener);
+    let flood = |from: u32| {
+        for index in from..from + 2000_u32 {
+            let [_, _, c, d] = index.to_be_bytes();
+            world.nic_b.inject(&syn([10, 9, c, d], 1024, index));
+            if index % 50 == 0 {
+                world.b.poll();
+                while world.nic_a.receive_and_drop() {}
+            }
+        }
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    };
+    let before = fake::FREE_PAGES.replace(0);
+    flood(0);
+    let statistics = world.b.statistics();
+    assert!((10..200).contains(&statistics.half_open), "{statistics:?}");
+    assert!(statistics.evicted > 1800, "{statistics:?}");
+    fake::FREE_PAGES.set(before);
+    let (client, server) = world.connection(&listener);
+    transfer(&world, &client, &server, b"meant");
+}
+
+#[test]
 fn clients_that_connect_at_once_are_all_answered_though_the_device_is_full() {
     let world = World::new();
     let _listener = world.listen(80, 511);
