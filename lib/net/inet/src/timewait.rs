@@ -46,10 +46,11 @@ impl TimeWait {
         // tables that there are, whatever was removed from these.
         let full =
             self.past.len() == self.past.capacity() || self.order.len() == self.order.capacity();
-        if full && !is_room(self.order.len() * GROWTH) {
-            self.limit = (self.order.len() / 2).max(LEAST);
-        }
-        while self.order.len() >= self.limit {
+        let limit = match full && !is_room(self.order.len() * GROWTH) {
+            true => (self.order.len() / 2).clamp(LEAST.min(self.limit), self.limit),
+            false => self.limit,
+        };
+        while self.order.len() >= limit {
             self.forget_oldest();
         }
         let until = now.saturating_add(DURATION);
