@@ -51,14 +51,12 @@ pub struct HalfOpen {
     count: u64,
     /// When the first answer has to be repeated.
     pub next: u64,
-    /// As many as it may have.
-    limit: usize,
 }
 
 impl HalfOpen {
     pub fn new(secret: Secret) -> Self {
         let (table, order) = (HashMap::with_hasher(secret), VecDeque::new());
-        Self { table, order, count: 0, next: NEVER, limit: crate::HALF_OPEN }
+        Self { table, order, count: 0, next: NEVER }
     }
 
     pub fn contains(&self, flow: &Flow) -> bool {
@@ -82,19 +80,17 @@ impl HalfOpen {
 
     /// Makes room for one more; how many had to go.
     fn make_room(&mut self) -> u64 {
-        if self.table.is_empty() {
-            self.limit = crate::HALF_OPEN;
-        }
+        let mut limit = crate::HALF_OPEN;
         // A flood does not take the last memory. A half of what there is fits into the tables that
         // there are, whatever was removed from these.
         let full =
             self.table.len() == self.table.capacity() || self.order.len() == self.order.capacity();
         if full && !is_room(self.order.len() * GROWTH) {
             self.tidy();
-            self.limit = (self.table.len() / 2).max(LEAST);
+            limit = limit.min((self.table.len() / 2).max(LEAST));
         }
         let mut evicted = 0;
-        while self.table.len() >= self.limit
+        while self.table.len() >= limit
             && let Some((oldest, number)) = self.order.pop_front()
         {
             if self.table.get(&oldest).is_some_and(|half| half.number == number) {

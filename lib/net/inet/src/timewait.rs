@@ -47,7 +47,7 @@ impl TimeWait {
         let full =
             self.past.len() == self.past.capacity() || self.order.len() == self.order.capacity();
         let limit = match full && !is_room(self.order.len() * GROWTH) {
-            true => (self.order.len() / 2).clamp(LEAST.min(self.limit), self.limit),
+            true => self.limit.min((self.order.len() / 2).max(LEAST)),
             false => self.limit,
         };
         while self.order.len() >= limit {

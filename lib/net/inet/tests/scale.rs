@@ -423,3 +423,41 @@ fn a_call_that_is_answered_and_closed_at_once_is_established() {
     }
     assert_eq!(call.take_error(), None, "a call has a minute, a connection has not");
 }
+
+#[test]
+fn closed_connections_leave_the_last_memory_and_no_more_than_that() {
+    let world = World::new();
+    let listener = world.listen(80, 16);
+    let close = |(client, server): (Arc<dyn Socket>, Arc<dyn Socket>)| {
+        drop(server);
+        world.pass(SECOND / 100);
+        drop(client);
+        world.pass(SECOND / 100);
+    };
+    let first = world.connection(&listener);
+    let before = fake::FREE_PAGES.replace(0);
+    close(first);
+    fake::FREE_PAGES.set(before);
+    (0..24).for_each(|_| close(world.connection(&listener)));
+    assert_eq!(world.b.statistics().time_wait, 25, "there is memory again");
+}
+
+#[test]
+fn a_flood_that_goes_on_is_bounded_by_the_memory_that_there_is_now() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    let flood = |from: u32, to: u32| {
+        for index in from..to {
+            let [_, _, c, d] = index.to_be_bytes();
+            world.nic_b.inject(&syn([10, 9, c, d], 1024, index));
+            world.b.poll();
+            while world.nic_a.receive_and_drop() {}
+        }
+        world.b.statistics().half_open
+    };
+    assert!(flood(0, 10) > 0);
+    let before = fake::FREE_PAGES.replace(0);
+    assert!(flood(10, 1000) < 200);
+    fake::FREE_PAGES.set(before);
+    assert_eq!(flood(1000, 3000), 1024);
+}
