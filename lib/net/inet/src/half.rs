@@ -12,11 +12,12 @@ use crate::packet::{Mac, Packet, mss};
 use crate::parse::Segment;
 use crate::slab::Id;
 use crate::state::State;
+use crate::timewait::Past;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
-use unilith_tcp::{Flags, Peer, Tcb};
+use unilith_tcp::{Flags, Peer, Tcb, seq};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -106,26 +107,29 @@ impl HalfOpen {
 }
 
 impl State {
-    /// A SYN for a listener.
-    pub fn open(&mut self, link: Link, listener: Id, segment: &Segment<'_>) {
+    /// A SYN for a listener. `past`: the connection of this flow that was before, if it is
+    /// remembered. This one starts above it, even if it was faster than the clock (RFC 9293, 3.6.1).
+    pub fn open(&mut self, link: Link, listener: Id, segment: &Segment<'_>, past: Option<Past>) {
         if self.listeners.get(listener).is_none_or(|listener| listener.is_full()) {
             self.statistics.dropped += 1;
             return;
         }
         self.half.count += 1;
+        let iss = self.initial(&segment.flow);
         let half = Half {
             number: self.half.count,
             listener,
             link,
             hop: segment.hop,
             peer: Peer::of(&segment.header),
-            iss: self.initial(&segment.flow),
+            iss: past.map_or(iss, |past| seq::later(iss, past.next.wrapping_add(1))),
             tries: 1,
             at: self.now.saturating_add(SECOND),
         };
         self.syn_ack(&segment.flow, &half);
         self.statistics.evicted += self.half.make_room();
         self.half.table.insert(segment.flow, half);
+        self.time_wait.remove(&segment.flow);
         self.half.order.push_back((segment.flow, half.number));
         self.half.next = self.half.next.min(half.at);
     }
