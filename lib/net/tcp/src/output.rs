@@ -266,8 +266,9 @@ impl Tcb {
         let (from, to) = self.ports;
         let end = self.una.wrapping_add(self.window);
         // A scaled window is rounded down: it may seem to end before what it had room for.
-        let rounding = if self.window > 0 { (1 << self.send_scale) - 1 } else { 0 };
-        let beyond = self.syn_acked && before(end.wrapping_add(rounding), self.max);
+        let rounding = (1 << self.send_scale) - 1;
+        let tried = self.window == 0 && self.flight() == 1;
+        let beyond = self.syn_acked && (tried || before(end.wrapping_add(rounding), self.max));
         let seq = if beyond { end } else { self.max };
         Segment { from, to, seq, ack: self.expected, flags, ..Segment::default() }
     }
