@@ -209,6 +209,7 @@ impl Tcb {
         self.rtt.acknowledged(ack, now);
         if syn > 0 && self.rtt.silent() > 0 {
             self.congestion.call_was_lost(self.mss);
+            self.rtt.call_was_lost();
         }
         self.rtt.heard();
         self.persist = NEVER;
