@@ -222,9 +222,9 @@ impl Tcb {
     }
 
     /// Asks the other end for a sign of life, now and every `interval` nanoseconds;
-    /// [`NEVER`]: does not.
+    /// [`NEVER`]: does not. Nobody is asked before the SYN has arrived: that is repeated.
     pub fn set_probe(&mut self, interval: u64, now: u64) {
-        if interval != self.probe {
+        if interval != self.probe && (self.syn_acked || interval == NEVER) {
             self.probe = interval;
             self.probe_at = if interval == NEVER { NEVER } else { now };
         }

@@ -211,6 +211,29 @@ proptest! {
         world.exchange([&data[0], &data[1]]);
     }
 
+    /// Windows that are scaled, and therefore rounded, close and open at any time.
+    #[test]
+    fn everything_arrives_through_scaled_windows(
+        seed: u64,
+        iss: [u32; 2],
+        lens in [0..400_000usize, 0..400_000usize],
+        chunks in [10_000..90_000usize, 10_000..90_000usize],
+        pauses in [0..2000u64, 0..2000u64],
+        lose in prop_oneof![Just(0u8), 0..40u8],
+    ) {
+        let faults = Faults { lose, ..Faults::default() };
+        let mut world = World::new(seed, Faults::default(), iss, [1460, 536]);
+        for (end, (from, to)) in [(0, (1, 2)), (1, (2, 1))] {
+            let large = || Ring::new(1 << 17, |_| true);
+            world.ends[end] = Tcb::connect((from, to), iss[end], 1460, large(), large());
+        }
+        world.run(SECOND);
+        world.faults = faults;
+        let data = lens.map(pattern);
+        let readers = [0, 1].map(|end: usize| (chunks[end], pauses[end] * MS));
+        world.exchange_slowly([&data[0], &data[1]], readers);
+    }
+
     /// Windows close, and are tried and open at any time, in both directions.
     #[test]
     fn everything_arrives_at_who_reads_slowly(
@@ -542,12 +565,39 @@ fn a_window_that_is_rounded_down_is_not_one_that_closes() {
     write(&mut end, 1280);
     end.output(SECOND, 64, &mut |_, _| true);
     // Half of a unit was used: the edge of the window seems to have moved back.
-    let ack = Segment { seq: 100, ack: 6 + 64, window: 9, flags: Flags::ACK, ..syn };
-    end.input(SECOND, &ack, &[0; 3000]);
-    let mut seq = 0;
-    end.output(SECOND, 64, &mut |header, _| {
-        seq = header.seq;
-        true
-    });
-    assert_eq!(seq, 6 + 1280, "what has arrived there by then is not acknowledged from before it");
+    for (seq, acknowledged, window) in [(100, 64, 9), (3100, 1280 - 64, 0)] {
+        let ack = Segment { seq, ack: 6 + acknowledged, window, flags: Flags::ACK, ..syn };
+        end.input(SECOND, &ack, &[0; 3000]);
+        let mut seq = 0;
+        end.output(SECOND, 64, &mut |header, _| {
+            seq = header.seq;
+            true
+        });
+        assert_eq!(seq, 6 + 1280, "what has arrived there is not acknowledged from before it");
+    }
+}
+
+#[test]
+fn who_closes_before_the_call_is_answered_asks_for_no_sign_of_life() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    end.output(SECOND, 64, &mut |_, _| true);
+    let syn = Segment { seq: 99, window: 1024, flags: Flags::SYN, ..Segment::default() };
+    end.input(SECOND, &syn, &[]);
+    end.close();
+    end.set_probe(SECOND, SECOND);
+    end.output(SECOND, 64, &mut |_, _| true);
+    assert!(end.deadline() > SECOND && !end.wants_output(SECOND), "busy: {end:?}");
+}
+
+#[test]
+fn a_lost_call_is_not_taken_for_a_fast_way() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    end.output(SECOND, 64, &mut |_, _| true);
+    let now = end.deadline();
+    end.output(now, 64, &mut |_, _| true);
+    let syn = Segment { seq: 99, ack: 6, window: 65535, ..Segment::default() };
+    end.input(now, &Segment { flags: Flags::SYN | Flags::ACK, ..syn }, &[]);
+    write(&mut end, 100);
+    end.output(now, 64, &mut |_, _| true);
+    assert!(end.deadline() >= now + 3 * SECOND, "RFC 6298, 5.7");
 }
