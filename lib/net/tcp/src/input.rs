@@ -212,6 +212,9 @@ impl Tcb {
             self.rtt.call_was_lost();
         }
         self.rtt.heard();
+        if self.large_again <= now {
+            (self.mss, self.large_again) = (self.full_mss, NEVER);
+        }
         self.persist = NEVER;
         self.resend = self.congestion.acknowledged(ack, data, self.flight(), self.mss);
         self.retransmit =

@@ -3,7 +3,21 @@
 use crate::NEVER;
 use crate::segment::{Flags, HEADER, Segment};
 use crate::seq::{before, between, later};
-use crate::tcb::{State, Tcb};
+use crate::tcb::{DEFAULT_MSS, State, Tcb};
+
+/// Time-outs in a row after which large segments may be what the way does not take: something on it
+/// drops them and does not say so (RFC 4821, 7.7).
+const VAIN: u32 = 3;
+
+/// The largest segment that every way takes (RFC 9293, 3.7.1).
+const SAFE_MSS: u32 = DEFAULT_MSS as u32;
+
+/// No way that leaves this host takes larger ones.
+const JUMBO: u32 = 9216;
+
+/// How long no larger ones are sent then, nanoseconds: it may have been something else, and ways
+/// change (RFC 8899, 5.1.1).
+const LARGE_AGAIN: u64 = 600_000_000_000;
 
 /// What a call did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,10 +134,14 @@ impl Tcb {
     fn due(&mut self, now: u64) -> bool {
         if self.retransmit <= now {
             self.retransmit = NEVER;
+            self.rtt.back_off();
             if self.syn_acked {
+                let large = self.mss <= JUMBO && self.again().len > SAFE_MSS as usize;
+                if large && self.rtt.silent() >= VAIN {
+                    (self.mss, self.large_again) = (SAFE_MSS, now.saturating_add(LARGE_AGAIN));
+                }
                 self.congestion.timed_out(self.una, self.max, self.mss);
             }
-            self.rtt.back_off();
             self.resend = false;
             // All of it goes again, as far as the window allows.
             self.nxt = self.una;
