@@ -46,7 +46,12 @@ impl TimeWait {
         // tables that there are, whatever was removed from these.
         let full =
             self.past.len() == self.past.capacity() || self.order.len() == self.order.capacity();
-        let limit = match full && !is_room(self.order.len() * GROWTH) {
+        let grows = |this: &mut Self| {
+            is_room(this.order.len() * GROWTH)
+                && this.past.try_reserve(1).is_ok()
+                && this.order.try_reserve(1).is_ok()
+        };
+        let limit = match full && !grows(self) {
             true => self.limit.min((self.order.len() / 2).max(LEAST)),
             false => self.limit,
         };
