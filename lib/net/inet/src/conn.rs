@@ -519,7 +519,7 @@ impl State {
         self.udp.next = 0;
     }
 
-    /// Connections whose address went away end.
+    /// Addresses have changed: connections that knew no way may have one now.
     pub fn touch_all(&mut self) {
         let ids: Vec<Id> = self.conns.ids().collect();
         ids.into_iter().for_each(|id| self.touch(id));
