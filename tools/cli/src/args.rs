@@ -38,7 +38,7 @@ pub enum Command {
     Config(Config),
     /// Work with any tree of Kconfig files, as Linux's `conf` does
     Kconfig(Kconfig),
-    /// Draw the libraries of an image and what each is written against
+    /// Draw which library of an image calls which, and from how many places
     Graph(Graph),
     /// Show the bytes of an image by micro-library
     Size(Size),
@@ -440,16 +440,49 @@ pub enum KconfigCommand {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith graph apps/hello | dot -Tpng > hello.png
-  unilith graph apps/hello --format svg -o hello.svg")]
+  unilith graph apps/httpd --format svg -o httpd.svg
+  unilith graph apps/httpd --format json | jq .summary
+  unilith graph apps/httpd --exclude core,alloc
+  unilith graph --linux linux-6.1 --exclude drivers,sound   by directory, from its sources
+  unilith graph --linux linux-6.1/vmlinux                   from what was linked
+
+An edge leads from the caller. It counts the places of the source that call, be it that a call
+instruction is left of them or a copy of the function; JSON has both apart, and the addresses that
+are taken. The numbers of the whole graph are in a line on standard error. Pictures are laid out by
+graphviz if there is one. docs/graph.md says more, and compares.")]
 pub struct Graph {
+    /// A directory with unilith.toml, or a Linux program (an x86-64 ELF, or a script)
+    #[arg(required_unless_present = "linux")]
+    pub app: Option<PathBuf>,
     #[command(flatten)]
-    pub target: Target,
+    pub options: Options,
+    /// Instead of an image, the same of Linux by top-level directory: a vmlinux with debugging
+    /// information, a tree that was built, or its sources
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["app", "plat", "set", "written"])]
+    pub linux: Option<PathBuf>,
+    /// What of a tree of Linux is looked at [default: objects, if there are any]
+    #[arg(long, value_name = "WHAT", requires = "linux")]
+    pub from: Option<GraphFrom>,
+    /// Show what the selected libraries are written against, from their manifests; builds nothing
+    #[arg(long)]
+    pub written: bool,
+    /// Leave these nodes out
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub exclude: Vec<String>,
     /// The output's language
     #[arg(long, default_value = "dot")]
     pub format: GraphFormat,
     /// Write to this file instead of standard output
     #[arg(short, long)]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFrom {
+    /// C and assembly sources: every configuration for x86
+    Source,
+    /// Object files: what was configured
+    Objects,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::catalog::Catalog;
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,6 +19,8 @@ pub struct Symbol {
     pub owner: String,
     /// Whether it takes room in the file (else only in memory).
     pub in_file: bool,
+    /// Whether it is code.
+    pub function: bool,
 }
 
 /// The owner of what belongs to no crate.
@@ -37,11 +39,13 @@ pub fn symbols(catalog: &Catalog, debug_image: &Path) -> Result<Vec<Symbol>, Err
     for symbol in file.symbols().filter(|s| s.size() > 0) {
         let Ok(mangled) = symbol.name() else { continue };
         let section = symbol.section_index().and_then(|i| file.section_by_index(i).ok());
-        let in_file = section.is_some_and(|s| s.kind() != object::SectionKind::UninitializedData);
+        let kind = section.map(|s| s.kind());
+        let in_file = kind.is_some_and(|kind| kind != SectionKind::UninitializedData);
+        let function = kind == Some(SectionKind::Text);
         let name = format!("{:#}", rustc_demangle::demangle(mangled));
         let owner = owner(catalog, mangled, &name);
-        let symbol =
-            Symbol { address: symbol.address(), size: symbol.size(), name, owner, in_file };
+        let (address, size) = (symbol.address(), symbol.size());
+        let symbol = Symbol { address, size, name, owner, in_file, function };
         // Aliases share their bytes.
         found.entry((symbol.address, symbol.size)).or_insert(symbol);
     }

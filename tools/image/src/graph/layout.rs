@@ -1,0 +1,2 @@
+use super::Graph;
+pub fn svg(graph: &Graph) -> String { graph.dot() }
