@@ -1,6 +1,6 @@
 //! `unilith graph`
 
-use crate::args::{self, GraphFormat, GraphFrom};
+use crate::args::{self, GraphFormat, GraphFrom, GraphLayout};
 use crate::error::{Error, Result};
 use crate::output::{UNREAD, print, say};
 use crate::project;
@@ -21,7 +21,7 @@ pub fn graph(args: &args::Graph) -> Result {
     }
     let text = match args.format {
         GraphFormat::Dot => graph.dot(),
-        GraphFormat::Svg => graph.svg(&layout()).map_err(Error::failed)?,
+        GraphFormat::Svg => graph.svg(&layout(args.layout, &graph)?).map_err(Error::failed)?,
         GraphFormat::Json => format!("{:#}\n", as_json(&graph)),
     };
     match &args.output {
@@ -59,8 +59,21 @@ fn counted(args: &args::Graph) -> Result<Graph> {
     Ok(image::graph(&catalog, &built)?)
 }
 
-fn layout() -> Layout {
-    unilith_vmm::host::find("dot").map_or(Layout::BuiltIn, Layout::Graphviz)
+/// More edges per node than layers can show.
+const DENSE: f64 = 5.0;
+
+fn layout(wanted: Option<GraphLayout>, graph: &Graph) -> Result<Layout> {
+    let dense = graph.summary().density > DENSE;
+    if wanted == Some(GraphLayout::Ring) || wanted.is_none() && dense {
+        return Ok(Layout::Ring);
+    }
+    match unilith_vmm::host::find("dot") {
+        Some(dot) => Ok(Layout::Layers(dot)),
+        None if wanted.is_none() => Ok(Layout::Ring),
+        None => Err(Error::failed(
+            "--layout layers needs graphviz: apt-get install graphviz, or leave it out",
+        )),
+    }
 }
 
 fn as_json(graph: &Graph) -> Value {

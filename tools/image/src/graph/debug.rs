@@ -178,7 +178,8 @@ impl<'a> Collector<'_, 'a> {
         }
         let mut path = String::new();
         if let Some(file) = header.file(index) {
-            let text = |value| self.dwarf.attr_string(unit, value).map(|text| text.to_string_lossy());
+            let text =
+                |value| self.dwarf.attr_string(unit, value).map(|text| text.to_string_lossy());
             if let Some(directory) = unit.comp_dir {
                 path.push_str(&directory.to_string_lossy());
             }
@@ -251,7 +252,11 @@ impl<'a> Collector<'_, 'a> {
             Some(gimli::AttributeValue::DebugInfoRef(offset)) => offset.0,
             _ => return Ok(None),
         };
-        let call = number(gimli::DW_AT_call_file).and_then(|file| {
+        let file = match entry.attr_value(gimli::DW_AT_call_file) {
+            Some(gimli::AttributeValue::FileIndex(file)) => Some(file),
+            other => other.and_then(|value| value.udata_value()),
+        };
+        let call = file.and_then(|file| {
             let line = number(gimli::DW_AT_call_line).unwrap_or(0) as u32;
             let column = number(gimli::DW_AT_call_column).unwrap_or(0) as u32;
             Some((*files.get(&file)?, line, column))
@@ -318,8 +323,10 @@ mod tests {
     #[test]
     fn a_line_lasts_until_the_next_or_the_end_of_its_sequence() {
         let place = Some((0, 1, 2));
-        let debug =
-            Debug { rows: vec![(10, place), (20, None), (20, place), (30, None)], ..Debug::default() };
+        let debug = Debug {
+            rows: vec![(10, place), (20, None), (20, place), (30, None)],
+            ..Debug::default()
+        };
         let found = [9, 10, 25, 30].map(|address| debug.place(address));
         assert_eq!(found, [None, place, place, None]);
     }

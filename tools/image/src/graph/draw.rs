@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 /// What lays a picture out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Graphviz: this `dot`.
-    Graphviz(PathBuf),
-    /// What is built in: needs nothing, draws longer lines.
-    BuiltIn,
+    /// In layers, callers above, by graphviz: this `dot`.
+    Layers(PathBuf),
+    /// On a ring, by nothing but this crate.
+    Ring,
 }
 
 /// Fill and line of a family.
@@ -42,7 +42,7 @@ const LANGUAGE: [&str; 5] = ["core", "alloc", "std", "compiler_builtins", "__rus
 
 impl Graph {
     /// What a node has its colour from.
-    fn family<'a>(&self, node: &'a str) -> &'a str {
+    pub(super) fn family<'a>(&self, node: &'a str) -> &'a str {
         if self.unit == "directories" {
             return node;
         }
@@ -89,11 +89,7 @@ impl Graph {
         );
         for node in &self.nodes {
             let (fill, line) = self.colours(node);
-            let _ = writeln!(
-                text,
-                "  {} [fillcolor=\"{fill}\", color=\"{line}\"];",
-                quoted(node)
-            );
+            let _ = writeln!(text, "  {} [fillcolor=\"{fill}\", color=\"{line}\"];", quoted(node));
         }
         for ((from, to), uses) in &self.edges {
             let (_, line) = self.colours(from);
@@ -154,8 +150,8 @@ impl Graph {
     /// Graphviz fails.
     pub fn svg(&self, layout: &Layout) -> Result<String, String> {
         match layout {
-            Layout::Graphviz(dot) => graphviz(dot, &self.dot()),
-            Layout::BuiltIn => Ok(layout::svg(self)),
+            Layout::Layers(dot) => graphviz(dot, &self.dot()),
+            Layout::Ring => Ok(layout::svg(self)),
         }
     }
 }

@@ -105,7 +105,10 @@ mod tests {
     #[test]
     fn top_directories() {
         assert_eq!(top("/linux", "/linux/mm/slub.c").as_deref(), Some("mm"));
-        assert_eq!(top("/linux", &normal("/linux/arch/x86/.././../kernel/a.c")).as_deref(), Some("kernel"));
+        assert_eq!(
+            top("/linux", &normal("/linux/arch/x86/.././../kernel/a.c")).as_deref(),
+            Some("kernel")
+        );
         assert_eq!(top("/linux", "/linux2/mm/slub.c"), None);
         assert_eq!(top("/linux", "/linux/a.c"), None);
     }

@@ -31,8 +31,7 @@ pub fn graph(catalog: &Catalog, image: &Image) -> Result<Graph, Error> {
         if symbol.function { functions.push(item) } else { objects.push(item) }
     }
     let mut crates = Crates::new(catalog, &image.directory);
-    let files =
-        debug.files.iter().map(|file| Some(counter.id(&crates.owner(file)?))).collect();
+    let files = debug.files.iter().map(|file| Some(counter.id(&crates.owner(file)?))).collect();
     let (functions, objects) = (sorted(functions), sorted(objects));
     Linked { object: &object, debug: &debug, functions, objects, files }.count(&mut counter);
 

@@ -144,7 +144,9 @@ fn vmlinux(path: &Path) -> Result<Graph, Error> {
     let object = match object::File::parse(&*bytes) {
         Ok(object) => object,
         Err(error) => {
-            return refuse(&format!("{error}; give a vmlinux (an ELF file, not a bzImage) or a tree"));
+            return refuse(&format!(
+                "{error}; give a vmlinux (an ELF file, not a bzImage) or a tree"
+            ));
         }
     };
     if object.architecture() != Architecture::X86_64 {

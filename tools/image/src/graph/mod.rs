@@ -14,6 +14,7 @@ mod source;
 pub mod written;
 
 pub use draw::Layout;
+pub(crate) use draw::escaped;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -2,9 +2,7 @@
 
 use super::{Counter, Graph, linux};
 use crate::Error;
-use object::elf::{
-    R_AARCH64_CALL26, R_AARCH64_JUMP26, R_X86_64_PC32, R_X86_64_PLT32,
-};
+use object::elf::{R_AARCH64_CALL26, R_AARCH64_JUMP26, R_X86_64_PC32, R_X86_64_PLT32};
 use object::{
     Architecture, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget,
     SectionFlags, SectionKind, SymbolKind,
@@ -93,7 +91,9 @@ fn read(
     if !matches!(architecture, Architecture::X86_64 | Architecture::Aarch64) {
         return Err(Error::file(
             path,
-            format!("made for {architecture:?}; calls are known of x86-64 and aarch64 objects, else give the sources: --from source"),
+            format!(
+                "made for {architecture:?}; calls are known of x86-64 and aarch64 objects, else give the sources: --from source"
+            ),
         ));
     }
     for symbol in file.symbols().filter(|s| s.is_definition() && s.is_global()) {

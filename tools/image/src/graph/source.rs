@@ -102,7 +102,10 @@ pub fn graph(
     let mut graph = counter.finish(subject, method, "directories");
     for (count, what) in [
         (ambiguous, "calls of functions that several directories define were left out"),
-        (unknown, "calls of macros, pointers and functions that are not defined here were left out"),
+        (
+            unknown,
+            "calls of macros, pointers and functions that are not defined here were left out",
+        ),
     ] {
         if count > 0 {
             graph.notes.push(format!("{count} {what}"));
@@ -124,7 +127,10 @@ fn assembly(text: &[u8]) -> Scanned {
     for line in String::from_utf8_lossy(text).lines() {
         let line = line.trim();
         let name = |text: &str| -> String {
-            text.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+            text.trim_start()
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect()
         };
         if let Some((word, rest)) = line.split_once('(')
             && (word == "ENTRY"
@@ -151,15 +157,42 @@ fn assembly(text: &[u8]) -> Scanned {
 
 /// Words before a parenthesis that call nothing.
 const KEYWORDS: [&str; 20] = [
-    "if", "while", "for", "switch", "return", "sizeof", "typeof", "__typeof__", "__typeof",
-    "_Alignof", "__alignof__", "asm", "__asm__", "__attribute__", "defined", "else", "do", "case",
-    "_Generic", "goto",
+    "if",
+    "while",
+    "for",
+    "switch",
+    "return",
+    "sizeof",
+    "typeof",
+    "__typeof__",
+    "__typeof",
+    "_Alignof",
+    "__alignof__",
+    "asm",
+    "__asm__",
+    "__attribute__",
+    "defined",
+    "else",
+    "do",
+    "case",
+    "_Generic",
+    "goto",
 ];
 
 /// Words before a parenthesis that belong to a declaration and are not what it declares.
 const ANNOTATIONS: [&str; 12] = [
-    "__attribute__", "__printf", "__scanf", "__acquires", "__releases", "__must_hold", "__section",
-    "__aligned", "__alloc_size", "__cond_acquires", "__declspec", "__asm__",
+    "__attribute__",
+    "__printf",
+    "__scanf",
+    "__acquires",
+    "__releases",
+    "__must_hold",
+    "__section",
+    "__aligned",
+    "__alloc_size",
+    "__cond_acquires",
+    "__declspec",
+    "__asm__",
 ];
 
 /// Where the scanner stands.
@@ -481,7 +514,8 @@ mod tests {
 
     #[test]
     fn nonsense_ends() {
-        for text in ["{{{((", "}}}))", "\"", "'", "/*", "#if", "#", "f(", "a\\", "/* *", "\u{e4}("] {
+        for text in ["{{{((", "}}}))", "\"", "'", "/*", "#if", "#", "f(", "a\\", "/* *", "\u{e4}("]
+        {
             scan(text);
         }
         assembly(b"SYM_FUNC_START(\ncall\n\xff");
