@@ -186,7 +186,8 @@ fn short(symbol: &str) -> &str {
             '<' | '{' => -1,
             _ => 0,
         };
-        depth == 0 && *c == ':' && *at > 0
+        // A closure is named with the function that it is in.
+        depth == 0 && *c == ':' && *at > 0 && !path[at + 1..].starts_with([':', '{'])
     });
     match cut.map_or(path, |(at, _)| &path[at + 1..]) {
         "" => symbol,
@@ -242,7 +243,7 @@ mod tests {
             ("a::b::f", "f"),
             ("<a::T as b::Trait<c::U>>::method", "method"),
             ("a::f::<b::T, c::U>", "f"),
-            ("<a::T>::f::{closure#0}", "{closure#0}"),
+            ("<a::T>::f::{closure#0}", "f::{closure#0}"),
             ("memcpy", "memcpy"),
             ("<a::T as b::U>", "<a::T as b::U>"),
             (">", ">"),

@@ -6,7 +6,7 @@ use super::files::{normal, top};
 use super::linked::{Item, Linked, sorted};
 use super::{Counter, Graph, objects, source};
 use crate::Error;
-use object::{Architecture, Object, ObjectSection, ObjectSymbol, SectionKind};
+use object::{Architecture, Object, ObjectKind, ObjectSection, ObjectSymbol, SectionKind};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -151,6 +151,11 @@ fn vmlinux(path: &Path) -> Result<Graph, Error> {
     };
     if object.architecture() != Architecture::X86_64 {
         return refuse("not for x86-64, whose instructions are read here; give its source tree");
+    }
+    if object.kind() == ObjectKind::Relocatable {
+        return refuse(
+            "an object file, which is not linked; give a vmlinux, or the directory of the tree",
+        );
     }
     let debug = Debug::read(&object)
         .map_err(|e| Error::file(path, format!("{e}; link it again, or give its source tree")))?;

@@ -195,6 +195,10 @@ const ANNOTATIONS: [&str; 12] = [
     "__asm__",
 ];
 
+/// Words that may precede a macro that makes a function.
+const STORAGE: [&str; 6] =
+    ["static", "inline", "extern", "asmlinkage", "noinline", "__always_inline"];
+
 /// Where the scanner stands.
 #[derive(Clone, Default)]
 struct State {
@@ -206,6 +210,8 @@ struct State {
     declared: Option<String>,
     is_static: bool,
     is_weak: bool,
+    /// A type came before that name.
+    typed: bool,
     /// Something is given a value: what follows in braces is no body.
     assigned: bool,
 }
@@ -384,6 +390,8 @@ impl<'a> Scanner<'a> {
                         && !ANNOTATIONS.contains(&word)
                     {
                         self.state.declared = Some(word.to_owned());
+                    } else if self.state.declared.is_none() {
+                        self.state.typed |= !STORAGE.contains(&word);
                     }
                 }
             }
@@ -410,11 +418,14 @@ impl<'a> Scanner<'a> {
             b'(' => state.parentheses += 1,
             b')' => state.parentheses = state.parentheses.saturating_sub(1),
             b'{' => {
-                if state.braces == 0 && !state.body && !state.assigned && state.parentheses == 0 {
-                    if let Some(name) = state.declared.take() {
-                        state.body = true;
-                        self.define(name);
-                    }
+                let free = state.braces == 0 && state.parentheses == 0;
+                if free
+                    && !state.body
+                    && !state.assigned
+                    && let Some(name) = state.declared.take()
+                {
+                    state.body = true;
+                    self.define(name);
                 }
                 self.state.braces += 1;
             }
@@ -433,7 +444,7 @@ impl<'a> Scanner<'a> {
 
     fn define(&mut self, name: String) {
         // `SYSCALL_DEFINE3(...) {` has a body, and a name that no one calls.
-        if name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
+        if !self.state.typed {
             return;
         }
         let linkage = match (self.state.is_static, self.state.is_weak) {
@@ -473,13 +484,15 @@ mod tests {
              void __weak soft(void) { }\n\
              int declared(int);\nstruct s { int (*member)(void); };\n\
              static struct s t = { .member = f(1) };\n\
-             SYSCALL_DEFINE1(open, int, a) { }\n",
+             SYSCALL_DEFINE1(open, int, a) { }\n\
+             static inline bool IS_ERR(const void *p) { }\n",
         );
         let mut names: Vec<_> = found.defines.iter().map(|(n, l)| (n.as_str(), *l)).collect();
         names.sort();
         assert_eq!(
             names,
             [
+                ("IS_ERR", Linkage::Static),
                 ("mine", Linkage::Static),
                 ("noted", Linkage::Global),
                 ("plain", Linkage::Global),
