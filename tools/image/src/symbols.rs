@@ -36,6 +36,9 @@ pub fn symbols(catalog: &Catalog, debug_image: &Path) -> Result<Vec<Symbol>, Err
     let bytes = std::fs::read(debug_image).map_err(|e| Error::file(debug_image, e))?;
     let file = object::File::parse(&*bytes).map_err(|e| Error::file(debug_image, e))?;
     let mut found: BTreeMap<(u64, u64), Symbol> = BTreeMap::new();
+    // The image crate has the name of its directory.
+    let root = debug_image.parent().and_then(Path::file_name).unwrap_or_default();
+    let root = root.to_string_lossy().replace('-', "_");
     for symbol in file.symbols().filter(|s| s.size() > 0) {
         let Ok(mangled) = symbol.name() else { continue };
         let section = symbol.section_index().and_then(|i| file.section_by_index(i).ok());
@@ -43,7 +46,10 @@ pub fn symbols(catalog: &Catalog, debug_image: &Path) -> Result<Vec<Symbol>, Err
         let in_file = kind.is_some_and(|kind| kind != SectionKind::UninitializedData);
         let function = kind == Some(SectionKind::Text);
         let name = format!("{:#}", rustc_demangle::demangle(mangled));
-        let owner = owner(catalog, mangled, &name, function);
+        let mut owner = owner(catalog, mangled, &name, function);
+        if owner == root {
+            owner = ROOT.to_owned();
+        }
         let (address, size) = (symbol.address(), symbol.size());
         let symbol = Symbol { address, size, name, owner, in_file, function };
         // Aliases share their bytes.
