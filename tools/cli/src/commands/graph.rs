@@ -10,14 +10,8 @@ use unilith_image::graph::{Graph, Layout, image, linux, written};
 
 pub fn graph(args: &args::Graph) -> Result {
     let mut graph = counted(args)?;
-    let unknown = graph.exclude(&args.exclude);
-    if !unknown.is_empty() {
-        let nodes: Vec<&str> = graph.nodes.iter().map(String::as_str).collect();
-        return Err(Error::usage(format!(
-            "--exclude: there is no {} in this graph; there are {}",
-            unknown.join(", "),
-            nodes.join(", ")
-        )));
+    for name in graph.exclude(&args.exclude) {
+        graph.notes.push(format!("--exclude: there is no {name} in this graph"));
     }
     let text = match args.format {
         GraphFormat::Dot => graph.dot(),

@@ -2,7 +2,7 @@
 //! Line tables and inline records are enough; types and variables are not looked at.
 
 use addr2line::gimli::{self, EndianSlice, RunTimeEndian, Unit, UnitOffset};
-use object::{Object, ObjectSection};
+use object::{CompressionFormat, Object, ObjectSection};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -51,7 +51,14 @@ impl Debug {
             let Some(section) = object.section_by_name(id.name()) else {
                 return Ok(Cow::Borrowed(&[]));
             };
-            section.uncompressed_data().map_err(|e| format!("{}: {e}", id.name()))
+            let compressed = section.compressed_file_range().map(|range| range.format);
+            if compressed.is_ok_and(|format| format != CompressionFormat::None) {
+                return Err(format!(
+                    "{} is compressed, which is not read here: objcopy --decompress-debug-sections it",
+                    id.name()
+                ));
+            }
+            section.data().map(Cow::Borrowed).map_err(|e| format!("{}: {e}", id.name()))
         };
         let sections = gimli::DwarfSections::load(load)?;
         let dwarf = sections.borrow(|section| EndianSlice::new(section, endian));

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::build::Image;
 use crate::catalog::Catalog;
 use crate::symbols::{self, UNATTRIBUTED};
+use object::{Architecture, Object};
 
 /// Who calls whom in `image`.
 ///
@@ -17,6 +18,12 @@ pub fn graph(catalog: &Catalog, image: &Image) -> Result<Graph, Error> {
     let path = &image.debug_image;
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
     let object = object::File::parse(&*bytes).map_err(|e| Error::file(path, e))?;
+    if object.architecture() != Architecture::X86_64 {
+        return Err(Error::file(
+            path,
+            "not for x86-64, whose instructions are read here; --written needs none",
+        ));
+    }
     let debug = Debug::read(&object).map_err(|e| Error::file(path, e))?;
 
     let mut counter = Counter::default();

@@ -100,7 +100,7 @@ impl Graph {
         )
     }
 
-    /// Leaves out nodes; names of them that are none.
+    /// Leaves out nodes; tells which names are of none.
     pub fn exclude<'a>(&mut self, names: &'a [String]) -> Vec<&'a str> {
         let unknown: Vec<&str> =
             names.iter().filter(|n| !self.nodes.contains(*n)).map(String::as_str).collect();

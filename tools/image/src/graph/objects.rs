@@ -96,6 +96,10 @@ fn read(
             ),
         ));
     }
+    // Linked out of others, which are in the tree too.
+    if file.symbols().filter(|symbol| symbol.kind() == SymbolKind::File).count() > 1 {
+        return Ok(Some(Wants::new()));
+    }
     for symbol in file.symbols().filter(|s| s.is_definition() && s.is_global()) {
         let section = symbol.section_index().and_then(|i| file.section_by_index(i).ok());
         let code = section.is_some_and(|section| section.kind() == SectionKind::Text);
