@@ -215,18 +215,21 @@ fn kernel(root: &Path) {
     tree(root);
     fs::create_dir_all(root.join("init")).expect("a directory");
     fs::create_dir_all(root.join("include")).expect("a directory");
-    // Two copies of one call, which is one place.
+    // Two copies of one call, which is one place; and a copy that calls.
     fs::write(
         root.join("include/round.h"),
         "#define INLINE static inline __attribute__((always_inline))\n\
-         INLINE unsigned round_up(unsigned n)\n{\n\treturn (n + 63) & ~63u;\n}\n",
+         int length(const char *);\n\
+         INLINE unsigned round_up(unsigned n)\n{\n\treturn (n + 63) & ~63u;\n}\n\
+         INLINE unsigned room(const char *s)\n{\n\treturn length(s) + 1;\n}\n",
     )
     .expect("a file");
     fs::write(
         root.join("mm/round.c"),
         "#include \"../include/round.h\"\n\
          INLINE unsigned pages(unsigned n)\n{\n\treturn round_up(n) / 64;\n}\n\
-         unsigned both(unsigned a, unsigned b)\n{\n\treturn pages(a) * pages(b);\n}\n",
+         unsigned both(unsigned a, unsigned b)\n{\n\treturn pages(a) * pages(b);\n}\n\
+         unsigned name(const char *s)\n{\n\treturn room(s);\n}\n",
     )
     .expect("a file");
     fs::write(
@@ -251,8 +254,10 @@ fn a_linked_kernel() {
     assert_eq!(sites("fs", "mm"), Some(3), "{graph}");
     assert_eq!((sites("fs", "lib"), sites("init", "fs")), (Some(1), Some(1)), "{graph}");
     let inlined = edge(&graph, "mm", "include").expect("what was inlined");
-    assert_eq!((number(&inlined["sites"]), number(&inlined["inlined"])), (1, 2), "{graph}");
-    assert_eq!(graph["edges"].as_array().map(Vec::len), Some(4), "{graph}");
+    assert_eq!((number(&inlined["sites"]), number(&inlined["inlined"])), (2, 3), "{graph}");
+    // The call in the copy is that of the function that was copied.
+    assert_eq!((sites("include", "lib"), sites("mm", "lib")), (Some(1), None), "{graph}");
+    assert_eq!(graph["edges"].as_array().map(Vec::len), Some(5), "{graph}");
 }
 
 #[test]

@@ -163,6 +163,9 @@ pub(super) fn width(uses: &Uses) -> f64 {
 
 /// An edge in words.
 pub(super) fn tooltip(from: &str, to: &str, uses: &Uses) -> String {
+    if *uses == Uses::default() {
+        return format!("{from} -> {to}");
+    }
     let Uses { sites, calls, inlined, references } = uses;
     format!(
         "{from} -> {to}: {sites} call sites ({calls} calls, {inlined} inlined copies, {references} addresses taken)"
