@@ -38,9 +38,9 @@ pub enum Command {
     Config(Config),
     /// Work with any tree of Kconfig files, as Linux's `conf` does
     Kconfig(Kconfig),
-    /// Draw the libraries of an image and what each is written against
+    /// Draw which library of an image calls which, and from how many places
     Graph(Graph),
-    /// Show the bytes of an image by micro-library
+    /// Show the bytes of an image by micro-library and symbol, and compare
     Size(Size),
     /// Say what this machine has, and how to get what it lacks
     Doctor(Doctor),
@@ -440,16 +440,61 @@ pub enum KconfigCommand {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith graph apps/hello | dot -Tpng > hello.png
-  unilith graph apps/hello --format svg -o hello.svg")]
+  unilith graph apps/httpd --format svg -o httpd.svg
+  unilith graph apps/httpd --format json | jq .summary
+  unilith graph apps/httpd --exclude core,alloc
+  unilith graph --linux linux-6.1 --exclude drivers,sound   by directory, from its sources
+  unilith graph --linux linux-6.1/vmlinux                   from what was linked
+
+An edge leads from the caller. It counts the places of the source that call, be it that a call
+instruction is left of them or a copy of the function; JSON has both apart, and the addresses that
+are taken. The numbers of the whole graph are in a line on standard error. docs/graph.md says more,
+and compares.")]
 pub struct Graph {
+    /// A directory with unilith.toml, or a Linux program (an x86-64 ELF, or a script)
+    #[arg(required_unless_present = "linux")]
+    pub app: Option<PathBuf>,
     #[command(flatten)]
-    pub target: Target,
+    pub options: Options,
+    /// Instead of an image, the same of Linux by top-level directory: a vmlinux with debugging
+    /// information, a tree that was built, or its sources
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["app", "plat", "set", "written"])]
+    pub linux: Option<PathBuf>,
+    /// What of a tree of Linux is looked at [default: objects, if there are any]
+    #[arg(long, value_name = "WHAT", requires = "linux")]
+    pub from: Option<GraphFrom>,
+    /// Show what the selected libraries are written against, from their manifests; builds nothing
+    #[arg(long)]
+    pub written: bool,
+    /// Leave these nodes out
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub exclude: Vec<String>,
     /// The output's language
     #[arg(long, default_value = "dot")]
     pub format: GraphFormat,
+    /// How svg is laid out [default: layers if there is graphviz and the graph has at most 5 edges
+    /// per node, else ring]
+    #[arg(long)]
+    pub layout: Option<GraphLayout>,
     /// Write to this file instead of standard output
     #[arg(short, long)]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphLayout {
+    /// Callers above what they call; by graphviz
+    Layers,
+    /// On a ring
+    Ring,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFrom {
+    /// C and assembly sources: every configuration for x86
+    Source,
+    /// Object files: what was configured
+    Objects,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -462,14 +507,32 @@ pub enum GraphFormat {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith size apps/hello
-  unilith size apps/hello --set PANIC_REPORT=y   what would crash reports cost?
-  unilith size apps/hello --json | jq '.libraries[0]'
+  unilith size apps/httpd --top 20                 the largest symbols
+  unilith size apps/httpd --tree-map httpd.svg
+  unilith size apps/httpd --compare apps/hello     what makes the difference?
+  unilith size apps/hello --json > before.json     ... and after a change:
+  unilith size apps/hello --compare before.json --top 20
+  unilith size apps/hello --set PANIC_REPORT=y --compare before.json
 
-The rows add up to the bytes of the image file.")]
+The rows add up to the bytes of the image file. What no symbol names (constants, headers, padding)
+has a row of its own.")]
 pub struct Size {
     #[command(flatten)]
     pub target: Target,
-    /// As JSON
+    /// List the N largest symbols, or differences of symbols
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
+    /// List all symbols
+    #[arg(long, conflicts_with = "top")]
+    pub symbols: bool,
+    /// Show what differs from another image: an application (with the same options), an image that
+    /// was built, or what `unilith size --json` wrote
+    #[arg(long, value_name = "OTHER")]
+    pub compare: Option<PathBuf>,
+    /// Also draw libraries and symbols, as large as they are
+    #[arg(long, value_name = "FILE.svg")]
+    pub tree_map: Option<PathBuf>,
+    /// As JSON: libraries and symbols
     #[arg(long)]
     pub json: bool,
 }

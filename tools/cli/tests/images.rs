@@ -1,4 +1,4 @@
-//! Building, and what is told about images: `build`, `size`, `graph`, `libs`, `doctor`.
+//! Building, and what is told about images: `build`, `libs`, `doctor`.
 
 mod common;
 
@@ -65,28 +65,6 @@ fn every_source_of_an_application_is_noticed() {
 }
 
 #[test]
-fn sizes_add_up() {
-    for platform in PLATFORMS {
-        let built = json(["build", "apps/hello", "--json", "-p", platform]);
-        let sized = json(["size", "apps/hello", "--json", "-p", platform]);
-        assert_eq!(sized["bytes"], built["bytes"]);
-        let rows = sized["libraries"].as_array().expect("rows");
-        let sum: u64 = rows.iter().filter_map(|row| row["bytes"].as_u64()).sum();
-        assert_eq!(sized["bytes"], sum);
-        let plat = format!("plat/{platform}");
-        assert!(rows.iter().any(|row| row["library"] == plat && row["bytes"].as_u64() > Some(100)));
-
-        let text = stdout(["size", "apps/hello", "-p", platform]);
-        let number = |line: &str| line.split_whitespace().next().and_then(|n| n.parse().ok());
-        let numbers: Vec<u64> = text.lines().filter_map(number).collect();
-        let (total, rows) = numbers.split_last().expect("rows");
-        assert_eq!(*total, sum);
-        assert_eq!(rows.iter().sum::<u64>(), sum);
-        assert!(rows.is_sorted_by(|a, b| a >= b), "{text}");
-    }
-}
-
-#[test]
 fn libraries_are_listed_and_marked() {
     let all = json(["libs", "--json"]);
     let all = all.as_array().expect("rows");
@@ -111,31 +89,6 @@ fn libraries_are_listed_and_marked() {
     let text = stdout(["libs", "apps/hello"]);
     assert_eq!(text.lines().count(), all.len());
     assert!(text.contains("* plat/qemu ") && text.contains("  plat/linux "), "{text}");
-}
-
-#[test]
-fn graphs_in_three_languages() {
-    let graph = json(["graph", "apps/hello", "--format", "json"]);
-    let nodes: Vec<&str> =
-        graph["nodes"].as_array().expect("nodes").iter().filter_map(|n| n.as_str()).collect();
-    let edges = graph["edges"].as_array().expect("edges");
-    assert!(nodes.contains(&"plat/qemu") && nodes.contains(&"arch/x86_64"), "{nodes:?}");
-    let dot = stdout(["graph", "apps/hello"]);
-    let svg = stdout(["graph", "apps/hello", "--format", "svg"]);
-    assert!(dot.starts_with("digraph image {\n") && dot.ends_with("}\n"), "{dot}");
-    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
-    for node in &nodes {
-        assert!(dot.contains(&format!("{node:?};")), "{node}");
-        assert!(svg.contains(&format!(">{node}</text>")), "{node}");
-    }
-    assert_eq!(dot.matches(" -> ").count(), edges.len());
-    assert_eq!(svg.matches("<line ").count(), edges.len());
-
-    let dir = tempfile::tempdir().expect("a directory");
-    let file = dir.path().join("graph.dot");
-    let text = stdout(["graph", "apps/hello", "-o", file.to_str().expect("text")]);
-    assert_eq!(text, "");
-    assert_eq!(fs::read_to_string(file).expect("the graph"), dot);
 }
 
 #[test]
