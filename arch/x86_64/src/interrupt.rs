@@ -8,10 +8,12 @@ use crate::apic::{self, LocalApic};
 use crate::tables::{self, Hardware};
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// The vector of everything that ends a halt: devices, messages, the timer.
+/// The vector of what ends a halt: devices, messages.
 pub const WAKE: u8 = 32;
+/// The vector of the local APIC's timer, which ends a halt, too.
+pub const TIMER: u8 = 33;
 /// The vector that the local APIC delivers when an interrupt went away again. Its low four bits
 /// are ones, as old processors demand (SDM 10.9).
 pub const SPURIOUS: u8 = 47;
@@ -28,6 +30,14 @@ static INTERRUPT_STACK: Hardware<Stack> = Hardware::new(UnsafeCell::new(Stack([0
 /// Address of the local APIC's EOI register; 0: it is a model-specific register.
 static EOI: AtomicUsize = AtomicUsize::new(0);
 
+/// The timer has interrupted.
+static FIRED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the timer has interrupted since the last call.
+pub fn has_timer_fired() -> bool {
+    FIRED.swap(false, Ordering::Relaxed)
+}
+
 /// Lets interrupts that `apic` delivers end halts.
 ///
 /// # Safety
@@ -38,6 +48,7 @@ pub unsafe fn start(apic: &LocalApic) {
     unsafe {
         tables::set_stack(IST, INTERRUPT_STACK.get() as usize + STACK);
         tables::set_gate(WAKE.into(), acknowledge as *const () as usize, IST);
+        tables::set_gate(TIMER.into(), timer as *const () as usize, IST);
         tables::set_gate(SPURIOUS.into(), ignore as *const () as usize, IST);
     }
 }
@@ -52,6 +63,17 @@ pub unsafe fn wait() {
     // SAFETY: the stubs keep every register and use a stack of their own. The compiler takes it
     // that any memory may have changed: devices have written meanwhile.
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
+}
+
+/// Takes note of the timer's interrupt.
+#[unsafe(naked)]
+extern "C" fn timer() {
+    naked_asm!(
+        "mov byte ptr [rip + {fired}], 1",
+        "jmp {acknowledge}",
+        fired = sym FIRED,
+        acknowledge = sym acknowledge,
+    )
 }
 
 /// Ends the interrupt and returns.
