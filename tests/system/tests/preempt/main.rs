@@ -23,7 +23,9 @@ fn guest(program: &Path) -> Guest {
 #[test]
 fn who_computes_is_stopped() {
     let dir = tempdir().expect("a directory");
-    let guest = guest(&compile(dir.path())).options(["-p", "qemu"]).timeout(200);
+    // By the guest's own time: this machine may be busy.
+    let options = ["-p", "qemu", "--icount", "3"];
+    let guest = guest(&compile(dir.path())).options(options).timeout(200);
     guest.run().expect_status(0).expect_stdout(
         "stopped by a thread\n\
          stopped by signal 14\n\
