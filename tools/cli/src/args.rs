@@ -203,6 +203,10 @@ pub struct Run {
     /// End the run after this many seconds, with exit status 124
     #[arg(long, value_name = "SECS")]
     pub timeout: Option<f64>,
+    /// Have a translated machine's time pass by its instructions alone, 2^N ns for each, and jump
+    /// ahead when it waits: every run is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub icount: Option<u8>,
     /// Show how long each step of the boot took
     #[arg(long)]
     pub timing: bool,

@@ -91,6 +91,11 @@ pub fn prepare(args: &Run) -> Result<Ready> {
             "--accel kvm: {why}; leave out --accel, and the guest is translated"
         )));
     }
+    if args.icount.is_some() && (choice.plat != Platform::Qemu || args.accel == Accel::Kvm) {
+        return Err(Error::usage(
+            "--icount is for machines that QEMU translates: -p qemu --accel tcg",
+        ));
+    }
     if !args.dry_run {
         plan.check_ports()?;
     }
@@ -122,10 +127,16 @@ pub fn prepare(args: &Run) -> Result<Ready> {
         initrd,
         devices: plan.devices,
         timeout,
-        extra: vec![],
+        extra: icount(args.icount),
     };
     let program = subject.program.as_ref().map(|p| root::guest_path(&p.path)).transpose()?;
     Ok(Ready { root, image, launch, program, args: arguments(args, &subject)?, env })
+}
+
+/// See `--icount`.
+fn icount(shift: Option<u8>) -> Vec<OsString> {
+    let option = |shift| ["-icount".into(), format!("shift={shift},sleep=off").into()];
+    shift.into_iter().flat_map(option).collect()
 }
 
 /// A platform, and why it was chosen if nobody asked for it.
@@ -194,6 +205,7 @@ fn vmm_machine(machine: Machine) -> qemu::Machine {
 
 fn accel(args: &Run) -> qemu::Accel {
     match args.accel {
+        Accel::Auto if args.icount.is_some() => qemu::Accel::Tcg,
         Accel::Auto => qemu::Accel::auto(),
         Accel::Tcg => qemu::Accel::Tcg,
         Accel::Kvm => qemu::Accel::Kvm,
