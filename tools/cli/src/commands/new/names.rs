@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The longest name: images and files are named after it, with endings.
-const LONGEST: usize = 64;
+const LONGEST: usize = 48;
 
 /// Words that cannot name a crate in Rust code, of the 2024 edition and reserved for later ones.
 const KEYWORDS: [&str; 52] = [
@@ -115,7 +115,7 @@ mod tests {
             ("ü", "such as my-server"),
             ("-a", "such as a"),
             ("a--b", "such as a-b"),
-            (&"x".repeat(65), "65 characters"),
+            (&"x".repeat(49), "49 characters"),
         ] {
             let error = check("name", bad).expect_err("a bad name");
             assert_eq!(error.status(), 2);
