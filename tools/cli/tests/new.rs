@@ -48,6 +48,63 @@ fn applications_of_every_kind_run() {
     checkout.cargo(&["fmt", "--all", "--check"]);
     checkout.cargo(&["test", "-p", "my-rust"]);
     checkout.cargo(&["clippy", "-p", "my-rust", "--all-targets", "--", "-D", "warnings"]);
+    compile_c(&checkout);
+}
+
+/// C is compiled by the compiler of this machine.
+fn compile_c(checkout: &Checkout) {
+    let build = |compiler: Option<&str>| {
+        let mut command = checkout.unilith(["build", "apps/my-c", "-p", "linux"]);
+        command.envs(compiler.map(|cc| ("CC", cc)));
+        let output = command.output().expect("unilith starts");
+        (output.status.code(), errors(&output))
+    };
+    assert_eq!(build(None), (Some(0), String::new()));
+    // A dynamic program may need more of an image than a static one.
+    let network =
+        || says(checkout.unilith(["config", "get", "apps/my-c", "NET_INET"])).trim().to_owned();
+    assert_eq!(network(), "n");
+    checkout.write("apps/my-c/unilith.toml", "name = \"my-c\"\nkind = \"c\"\nflags = []\n");
+    assert_eq!(network(), "y");
+    // One with a library, in two files.
+    checkout.write("apps/my-c/half.h", "double half(double);\n");
+    checkout.write(
+        "apps/my-c/half.c",
+        "#include \"half.h\"\ndouble half(double x) { return x / 2; }\n",
+    );
+    checkout.write(
+        "apps/my-c/main.c",
+        "#include <math.h>\n#include <stdlib.h>\n#include \"half.h\"\nint main(int argc, char **argv) { return (int)(half(sqrt(argc > 1 ? atof(argv[1]) : 0))); }\n",
+    );
+    checkout.write(
+        "apps/my-c/unilith.toml",
+        "name = \"my-c\"\nkind = \"c\"\nsources = [\"main.c\", \"half.c\"]\nflags = [\"-lm\"]\nprofile = \"elf\"\nargs = [\"4900\"]\n",
+    );
+    checkout.unilith(["run", "-q", "-p", "qemu", "apps/my-c"]).assert().code(35).stderr("");
+    // A header changes.
+    checkout.write("apps/my-c/half.h", "double half(double);\n#error not today\n");
+    let (status, text) = build(None);
+    assert_eq!(status, Some(1));
+    assert!(
+        text.starts_with("error: building my-c failed\n") && text.contains("not today"),
+        "{text}"
+    );
+    assert!(text.contains("half.h:2:2"), "{text}");
+    checkout.write("apps/my-c/half.h", "double half(double);\n");
+    assert_eq!(build(None), (Some(0), String::new()));
+    let (status, text) = build(Some("no-such-cc"));
+    assert_eq!(status, Some(1));
+    assert!(text.contains("no-such-cc cannot be started"), "{text}");
+    // Without a compiler, the package that has one is named.
+    let dir = tempfile::tempdir().expect("a directory");
+    symlink("/usr/bin/apt-get", dir.path().join("apt-get")).expect("a link");
+    let mut command = checkout.unilith(["build", "apps/my-c"]);
+    command.env("PATH", dir.path()).env("UNILITH_NO_INSTALL", "1");
+    let output = command.output().expect("unilith starts");
+    let text = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.starts_with("error: gcc libc6-dev is missing"), "{text}");
+    assert!(text.contains("apt-get install") && text.contains("gcc libc6-dev"), "{text}");
 }
 
 #[test]
@@ -163,6 +220,10 @@ fn external_libraries_are_libraries_like_others() {
         "ext/crypto/Kconfig",
         "menu \"Cryptography\"\nsource \"ext/crypto/*/Kconfig\"\nendmenu\n",
     );
+    // One of them is somewhere else.
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    fs::rename(checkout.path("ext/crypto/other"), elsewhere.path().join("other")).expect("moved");
+    symlink(elsewhere.path().join("other"), checkout.path("ext/crypto/other")).expect("a link");
     says_at_boot("net/theirs", "theirs");
     says_at_boot("crypto/other", "other");
     let run = || {
@@ -173,6 +234,8 @@ fn external_libraries_are_libraries_like_others() {
     assert_eq!(run(), "other\ntheirs\nHello, world!\n");
     says_at_boot("net/theirs", "theirs again");
     assert_eq!(run(), "other\ntheirs again\nHello, world!\n", "a change is noticed");
+    says_at_boot("crypto/other", "another");
+    assert_eq!(run(), "another\ntheirs again\nHello, world!\n", "here too");
 
     let net = says(checkout.unilith(["libs", "--family", "net"]));
     assert!(net.contains("ext/net\n  theirs  NET_THEIRS  A library of somebody\n"), "{net}");
@@ -252,56 +315,4 @@ fn what_cannot_be_made_is_said_and_leaves_nothing() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&place.replace('.', r"\."), "@");
     settings.bind(|| insta::assert_snapshot!("bad_new", told));
-}
-
-#[test]
-fn c_is_compiled_by_the_compiler_of_this_machine() {
-    let checkout = Checkout::new();
-    says(checkout.unilith(["new", "app", "mine", "--kind", "c"]));
-    let build = |compiler: Option<&str>| {
-        let mut command = checkout.unilith(["build", "apps/mine", "-p", "linux"]);
-        command.envs(compiler.map(|cc| ("CC", cc)));
-        let output = command.output().expect("unilith starts");
-        (output.status.code(), errors(&output))
-    };
-    assert_eq!(build(None), (Some(0), String::new()));
-    // Dynamic, with a library, in two files.
-    checkout.write("apps/mine/half.h", "double half(double);\n");
-    checkout.write(
-        "apps/mine/half.c",
-        "#include \"half.h\"\ndouble half(double x) { return x / 2; }\n",
-    );
-    checkout.write(
-        "apps/mine/main.c",
-        "#include <math.h>\n#include <stdlib.h>\n#include \"half.h\"\nint main(int argc, char **argv) { return (int)(half(sqrt(argc > 1 ? atof(argv[1]) : 0))); }\n",
-    );
-    checkout.write(
-        "apps/mine/unilith.toml",
-        "name = \"mine\"\nkind = \"c\"\nsources = [\"main.c\", \"half.c\"]\nflags = [\"-lm\"]\nargs = [\"4900\"]\n",
-    );
-    checkout.unilith(["run", "-q", "-p", "qemu", "apps/mine"]).assert().code(35).stderr("");
-    // A header changes.
-    checkout.write("apps/mine/half.h", "double half(double);\n#error not today\n");
-    let (status, text) = build(None);
-    assert_eq!(status, Some(1));
-    assert!(
-        text.starts_with("error: building mine failed\n") && text.contains("not today"),
-        "{text}"
-    );
-    assert!(text.contains("half.h:2:2"), "{text}");
-    checkout.write("apps/mine/half.h", "double half(double);\n");
-    assert_eq!(build(None), (Some(0), String::new()));
-    let (status, text) = build(Some("no-such-cc"));
-    assert_eq!(status, Some(1));
-    assert!(text.contains("no-such-cc cannot be started"), "{text}");
-    // Without a compiler, the package that has one is named.
-    let dir = tempfile::tempdir().expect("a directory");
-    symlink("/usr/bin/apt-get", dir.path().join("apt-get")).expect("a link");
-    let mut command = checkout.unilith(["build", "apps/mine"]);
-    command.env("PATH", dir.path()).env("UNILITH_NO_INSTALL", "1");
-    let output = command.output().expect("unilith starts");
-    let text = errors(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.starts_with("error: gcc libc6-dev is missing"), "{text}");
-    assert!(text.contains("apt-get install") && text.contains("gcc libc6-dev"), "{text}");
 }

@@ -206,3 +206,16 @@ impl App {
         self.config.iter().map(text).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_documented() {
+        let document = include_str!("../../../docs/applications.md");
+        for key in KEYS {
+            assert!(document.contains(&format!("\n| `{key}` | ")), "{key}");
+        }
+    }
+}

@@ -188,9 +188,12 @@ fn further_inputs(catalog: &Catalog, app: &App, linked: &Path) -> String {
     let rules = fs::read_to_string(linked.with_extension("d")).unwrap_or_default();
     let sources = rules.split_once(": ").map_or("", |(_, sources)| sources.trim_end());
     let sources = sources.replace("\\ ", "\0");
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let places = catalog::PLACES.map(|(place, _)| real(&catalog.root.join(place)));
     let seen = |path: &Path| {
-        let mut places = catalog::PLACES.iter().map(|(place, _)| catalog.root.join(place));
-        places.any(|place| path.starts_with(place))
+        // A link in a place may lead out of it.
+        let path = real(path);
+        places.iter().any(|place| path.starts_with(place))
             || path.starts_with(catalog.root.join("build"))
             || path.starts_with(&app.directory)
     };

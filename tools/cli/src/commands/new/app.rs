@@ -101,6 +101,14 @@ fn place(root: &Path, args: &NewApp) -> Result<(PathBuf, bool)> {
             shown(&directory)
         )));
     }
+    let known = directory.ancestors().skip(1).find(|part| part.symlink_metadata().is_ok());
+    if let Some(file) = known.filter(|part| !part.is_dir()) {
+        return Err(Error::usage(format!(
+            "--path {}: {} is no directory; give another place",
+            shown(&directory),
+            shown(file)
+        )));
+    }
     Ok((directory, inside))
 }
 
@@ -141,6 +149,12 @@ fn program_lines(args: &NewApp) -> Result<String> {
     // A mere name is looked up at every start; a path is not that of the application's directory.
     let here = std::env::current_dir().map_err(Error::failed)?;
     let found = project::find_program(&here, path);
+    if !found.exists() {
+        return Err(Error::usage(format!(
+            "--program {}: there is no such program, neither here nor in PATH; give the path of one, or install it",
+            path.display()
+        )));
+    }
     project::program(&found)?;
     let kept = if found.starts_with(&here) || path.components().count() > 1 {
         std::path::absolute(&found).map_err(Error::failed)?

@@ -25,7 +25,9 @@ pub fn lib(args: &NewLib) -> Result {
     names::check("family", family)?;
     names::check("name", name)?;
     if family.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(Error::usage(format!("family {family:?}: it starts with a letter")));
+        return Err(Error::usage(format!(
+            "family {family:?}: a family starts with a letter; give another name"
+        )));
     }
     if name == "api" || name.ends_with("-api") {
         return Err(Error::usage(format!(

@@ -57,7 +57,7 @@ fn suggestion(name: &str) -> String {
 pub fn check_crate(root: &Path, package: &str) -> Result<()> {
     let refuse = |why: &str| Err(Error::usage(format!("crate name {package:?}: {why}")));
     if package.starts_with(|c: char| c.is_ascii_digit()) {
-        return refuse("a crate's name starts with a letter");
+        return refuse("a crate's name starts with a letter; give another name");
     }
     if KEYWORDS.contains(&package) {
         return refuse("a word of the Rust language; give another name");
