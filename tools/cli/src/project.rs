@@ -3,6 +3,7 @@
 use crate::args::{Options, Platform, Target};
 use crate::error::{Error, Result};
 use crate::output::Working;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use unilith_image::build::{self, Image};
 use unilith_image::catalog::Catalog;
 use unilith_image::compose::Configuration;
 use unilith_image::program as c;
+use unilith_kconfig::Tree;
 use unilith_rootfs::{self as rootfs};
 
 /// The project's root: what the launcher says, else the place this program was built in.
@@ -193,6 +195,11 @@ fn script_interpreter(interpreter: &str, argument: Option<String>) -> (PathBuf, 
         }
     }
     (interpreter.into(), argument.into_iter().map(OsString::from).collect())
+}
+
+/// The configuration's language, without any values.
+pub fn tree(root: &Path) -> Result<Tree> {
+    Tree::load(&root.join("Kconfig"), &BTreeMap::new()).map_err(Error::usage)
 }
 
 /// Resolves the configuration of `app`, for its own platform if none is given.

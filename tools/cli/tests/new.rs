@@ -216,6 +216,10 @@ fn external_libraries_are_libraries_like_others() {
     };
     library("net/theirs", "theirs", "NET_THEIRS");
     library("crypto/other", "other-one", "CRYPTO_OTHER");
+    library("crypto/silent", "silent", "CRYPTO_SILENT");
+    let manifest = checkout.path("ext/crypto/silent/Cargo.toml");
+    let text = fs::read_to_string(&manifest).expect("a file");
+    fs::write(&manifest, text.replace("description = ", "homepage = ")).expect("a file");
     checkout.write(
         "ext/crypto/Kconfig",
         "menu \"Cryptography\"\nsource \"ext/crypto/*/Kconfig\"\nendmenu\n",
@@ -245,6 +249,14 @@ fn external_libraries_are_libraries_like_others() {
     let networking = networking.split("# end of Networking").next().expect("its end");
     assert!(networking.contains("CONFIG_NET_THEIRS"), "{networking}");
     assert!(shown.contains("# Cryptography\n"), "{shown}");
+    // Without a description, what the menu says.
+    let crypto = says(checkout.unilith(["libs", "--family", "crypto"]));
+    assert!(crypto.contains("\n  silent  CRYPTO_SILENT  Somebody's\n"), "{crypto}");
+    // A family that has a menu of its own keeps it beside that of the checkout's libraries.
+    says(checkout.unilith(["new", "lib", "crypto/ours"]));
+    let shown = says(checkout.unilith(["config", "show", "apps/hello"]));
+    assert_eq!(shown.matches("CONFIG_CRYPTO_OTHER").count(), 1, "{shown}");
+    assert_eq!(shown.matches("CONFIG_CRYPTO_OURS").count(), 1, "{shown}");
     // They are no members of the workspace.
     checkout.cargo(&["metadata", "--format-version", "1", "--no-deps"]);
 }

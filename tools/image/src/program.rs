@@ -63,7 +63,9 @@ pub fn compile(root: &Path, app: &App, progress: &mut dyn Progress) -> Result<Pa
     progress.step("");
     // What is read is asked first: what changes while the compiler runs is newer than the stamp.
     let rules = run(app, &["-M".into()])?;
-    let inputs: String = prerequisites(&String::from_utf8_lossy(&rules.stdout))
+    let mut inputs = prerequisites(&String::from_utf8_lossy(&rules.stdout));
+    inputs.extend(sources); // an object file or a library has no rule
+    let inputs: String = inputs
         .into_iter()
         .map(|path| format!("{}\n", app.directory.join(path).display()))
         .collect();

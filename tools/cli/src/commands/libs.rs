@@ -96,6 +96,8 @@ pub fn libs(args: &Libs) -> Result {
         }
         None => None,
     };
+    let abouts = abouts(&root, &libraries)?;
+    let about = |library: &Library| abouts.get(&library.directory).map_or("", String::as_str);
     if args.json {
         let list: Vec<_> = libraries
             .iter()
@@ -106,7 +108,7 @@ pub fn libs(args: &Libs) -> Result {
                     "family": library.family(),
                     "package": library.package,
                     "symbol": symbol,
-                    "description": library.description,
+                    "description": about(library),
                     "selected": image.as_ref().zip(symbol).map(|(i, s)| i.configuration.is_set(s)),
                     "state": image.as_ref().map(|image| image.state(library).name()),
                     "bytes": image.as_ref().and_then(|image| image.bytes(library)),
@@ -115,7 +117,7 @@ pub fn libs(args: &Libs) -> Result {
             .collect();
         return print_json(&json!(list));
     }
-    let status = print(table(&libraries, image.as_ref()))?;
+    let status = print(table(&libraries, image.as_ref(), &about))?;
     if let Some(Image { sizes: Err(why), .. }) = &image {
         say(format_args!("unilith: no sizes, as {why}; run: {}", build_command(args)));
     }
@@ -144,8 +146,31 @@ fn chosen<'c>(catalog: &'c Catalog, family: Option<&str>) -> Result<Vec<&'c Libr
     Ok(found)
 }
 
+/// A line about each library, by directory: its description, or what the menu says.
+fn abouts(root: &Path, libraries: &[&Library]) -> Result<BTreeMap<String, String>> {
+    let mut tree = None;
+    let mut abouts = BTreeMap::new();
+    for library in libraries {
+        let mut about = library.description.clone();
+        if let Some(binding) = library.binding.as_ref().filter(|_| about.is_empty()) {
+            let tree = match &mut tree {
+                Some(tree) => tree,
+                None => tree.insert(project::tree(root)?),
+            };
+            let prompt = tree.symbol(&binding.symbol).and_then(|symbol| tree.prompt(symbol));
+            about = prompt.unwrap_or_default().to_owned();
+        }
+        abouts.insert(library.directory.clone(), about);
+    }
+    Ok(abouts)
+}
+
 /// A heading for each family, and a line for each library.
-fn table(libraries: &[&Library], image: Option<&Image>) -> String {
+fn table<'a>(
+    libraries: &[&Library],
+    image: Option<&Image>,
+    about: &dyn Fn(&Library) -> &'a str,
+) -> String {
     let symbol = |library: &Library| library.binding.as_ref().map_or("-", |b| &b.symbol).to_owned();
     let longest = |of: &dyn Fn(&Library) -> usize| libraries.iter().map(|l| of(l)).max();
     let name_width = longest(&|library| library.name().len()).unwrap_or(0);
@@ -170,7 +195,7 @@ fn table(libraries: &[&Library], image: Option<&Image>) -> String {
             let bytes = bytes.map(|bytes| bytes.to_string()).unwrap_or_default();
             let _ = write!(text, "{bytes:>7}  ");
         }
-        let _ = writeln!(text, "{}", library.description);
+        let _ = writeln!(text, "{}", about(library));
     }
     text
 }

@@ -6,11 +6,9 @@ use crate::args::NewLib;
 use crate::error::{Error, Result};
 use crate::output::print;
 use crate::project;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use unilith_image::catalog::Catalog;
-use unilith_kconfig::Tree;
 
 pub fn lib(args: &NewLib) -> Result {
     let root = project::root()?;
@@ -44,21 +42,14 @@ pub fn lib(args: &NewLib) -> Result {
     let package = format!("unilith-{name}");
     names::check_crate(&root, &package)?;
     let symbol = format!("{family}_{name}").replace('-', "_").to_uppercase();
-    if tree(&root)?.find(&symbol).is_some() {
+    if project::tree(&root)?.find(&symbol).is_some() {
         return Err(Error::usage(format!(
             "{given}: there is a symbol {symbol} already; give another name"
         )));
     }
-    let (code, title, menu) = (package.replace('-', "_"), titled(name), titled(family));
-    let values = [
-        ("FAMILY", family),
-        ("NAME", name),
-        ("PACKAGE", &package),
-        ("CRATE", &code),
-        ("SYMBOL", &symbol),
-        ("TITLE", &title),
-        ("MENU", &menu),
-    ];
+    let (code, title) = (package.replace('-', "_"), titled(name));
+    let values =
+        [("PACKAGE", package.as_str()), ("CRATE", &code), ("SYMBOL", &symbol), ("TITLE", &title)];
     let mut made = Made::default();
     for (file, template) in [
         ("Cargo.toml", include_str!("templates/lib/Cargo.toml")),
@@ -68,12 +59,19 @@ pub fn lib(args: &NewLib) -> Result {
         made.file(&directory.join(file), &fill(template, &values))?;
     }
     // A family that the root of the configuration does not name has a menu of its own.
-    if tree(&root)?.find(&symbol).is_none() {
+    if project::tree(&root)?.find(&symbol).is_none() {
         let path = root.join("lib").join(family).join("Kconfig");
+        // External libraries are in the same menu, unless they have one.
+        let external = if root.join("ext").join(family).join("Kconfig").is_file() {
+            String::new()
+        } else {
+            format!("osource \"ext/{family}/*/Kconfig\"\n")
+        };
+        let values = [("FAMILY", family), ("MENU", &titled(family)), ("EXTERNAL", &external)];
         made.file(&path, &fill(include_str!("templates/lib/family"), &values))?;
     }
     let catalog = Catalog::load(&root)?;
-    if !catalog.libraries.contains_key(&package) || tree(&root)?.find(&symbol).is_none() {
+    if !catalog.libraries.contains_key(&package) || project::tree(&root)?.find(&symbol).is_none() {
         return Err(Error::failed(format!(
             "{given}: what was made is not found again; is lib/{family}/Kconfig sourced by the Kconfig of the checkout?"
         )));
@@ -88,10 +86,6 @@ pub fn lib(args: &NewLib) -> Result {
         "test it: cargo test -p {package}\nselect it: unilith config set apps/hello {symbol}=y\nuse it, in a Cargo.toml: {package} = {{ path = \"../../lib/{family}/{name}\" }}\n"
     );
     print(text)
-}
-
-fn tree(root: &Path) -> Result<Tree> {
-    Tree::load(&root.join("Kconfig"), &BTreeMap::new()).map_err(Error::usage)
 }
 
 /// The families of `lib/`.
