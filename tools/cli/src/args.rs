@@ -17,6 +17,7 @@ use std::path::PathBuf;
   unilith run apps/hello                         a native application
   unilith run /bin/busybox -- echo hello         an unmodified static Linux program
   unilith run $(which redis-server) --publish 6379:6379 -- --protected-mode no
+  unilith new app mine                           an application of your own, to start from
   unilith size apps/hello                        bytes of the image, by library
   unilith config set apps/hello HEAP_TLSF=y      what the image contains
   unilith COMMAND --help                         more about a command"
@@ -32,7 +33,9 @@ pub enum Command {
     Build(Build),
     /// Build an application if needed, and run it
     Run(Box<Run>),
-    /// List the micro-libraries that there are
+    /// Start an application or a micro-library of your own
+    New(New),
+    /// List the micro-libraries that there are, by family
     Libs(Libs),
     /// Show and change the configuration of an application
     Config(Config),
@@ -226,12 +229,90 @@ pub struct Run {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
+  unilith new app mine                         a native application, in Rust
+  unilith new app mine --kind c                a Linux program in C
+  unilith new lib net/mdns                     a micro-library, lib/net/mdns")]
+pub struct New {
+    #[command(subcommand)]
+    pub command: NewCommand,
+}
+
+#[derive(Subcommand)]
+pub enum NewCommand {
+    /// Make an application that runs at once, to start from
+    #[command(after_help = "Examples:
+  unilith new app mine
+  unilith new app mine --kind c --path ~/mine
+  unilith new app mine --kind elf
+  unilith new app cache --kind elf --program redis-server -- --save ''
+
+It is made in apps/NAME if you are in the checkout of Unilith, else in ./NAME, and belongs to you:
+Unilith reads it and never changes it, except by `unilith config set`. What can stand in its
+unilith.toml: docs/applications.md.")]
+    App(NewApp),
+    /// Make a micro-library that can be selected at once, to start from
+    #[command(after_help = "Examples:
+  unilith new lib net/mdns
+
+makes lib/net/mdns: the package unilith-mdns, selected by the symbol NET_MDNS, with a test that runs
+on this machine. A family that is new is made with its first library.")]
+    Lib(NewLib),
+}
+
+#[derive(Args)]
+pub struct NewApp {
+    /// Its name: lower-case letters, digits and hyphens
+    pub name: String,
+    /// What it is made of
+    #[arg(long, default_value = "rust")]
+    pub kind: NewKind,
+    /// Its directory [default: apps/NAME in the checkout, else ./NAME]
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// elf: the program, a path or a name that is looked up [default: /bin/busybox]
+    #[arg(long, value_name = "PROGRAM")]
+    pub program: Option<PathBuf>,
+    /// elf: arguments of the program
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NewKind {
+    /// A Rust crate, linked with the libraries into one image
+    Rust,
+    /// A Linux program that this machine has, unmodified
+    Elf,
+    /// C sources that the compiler of this machine makes a Linux program of
+    C,
+}
+
+#[derive(Args)]
+pub struct NewLib {
+    /// Where it will be in lib/: lower-case letters, digits and hyphens
+    #[arg(value_name = "FAMILY/NAME")]
+    pub name: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
   unilith libs
-  unilith libs apps/hello                      * selected, - an interface between libraries
-  unilith libs --json | jq -r '.[].library'")]
+  unilith libs --family lib/net                or just: --family net
+  unilith libs apps/hello                      what its image contains
+  unilith libs --json | jq -r '.[].library'
+
+Libraries stand below their family, which is the directory that they are in; external ones are in
+ext/. Columns: the name, the symbol that selects it (- for an interface between libraries, which
+nobody selects) and what it is. With an application:
+  * selected
+  - comes with what is selected
+and the bytes of the last build, if that was in the same configuration. Nothing is built.")]
 pub struct Libs {
     /// Show which of them the image of this application contains
     pub app: Option<PathBuf>,
+    /// Only the libraries of this family
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<String>,
     #[command(flatten)]
     pub options: Options,
     /// As JSON

@@ -4,10 +4,13 @@ mod common;
 
 use common::stdout;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["build"],
     &["run"],
+    &["new"],
+    &["new", "app"],
+    &["new", "lib"],
     &["libs"],
     &["config"],
     &["config", "show"],

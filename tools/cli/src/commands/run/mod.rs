@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use unilith_image::app::{App, Kind};
+use unilith_image::app::App;
 use unilith_image::build::Image;
 use unilith_vmm::{Input, Launch, Monitor, encode_word, host, qemu};
 
@@ -72,7 +72,7 @@ pub fn prepare(args: &Run) -> Result<Ready> {
         options.set.push("BOOT_TIMING=y".to_owned());
     }
     if args.trace == Some(Trace::Syscalls) {
-        if subject.app.kind != Kind::Elf {
+        if !subject.app.kind.is_program() {
             return Err(Error::usage(
                 "--trace syscalls is for Linux programs: a native application makes no system calls",
             ));
@@ -270,7 +270,7 @@ fn memory(args: &Run, subject: &Subject, image: u64, initrd: Option<&Path>) -> R
             )))
         }
         Some(kib) => Ok(kib),
-        None if subject.app.kind == Kind::Elf => {
+        None if subject.app.kind.is_program() => {
             Ok((ELF_KIB + initrd_kib + program_kib).next_multiple_of(1024))
         }
         None => Ok((NATIVE_KIB + initrd_kib).next_multiple_of(1024)),
