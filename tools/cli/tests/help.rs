@@ -4,7 +4,7 @@ mod common;
 
 use common::stdout;
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["build"],
     &["run"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["config", "show"],
     &["config", "get"],
     &["config", "set"],
+    &["menu"],
     &["kconfig"],
     &["graph"],
     &["size"],

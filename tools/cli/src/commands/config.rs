@@ -74,12 +74,19 @@ fn get(target: &Target, symbol: &str, json: bool) -> Result {
     }))
 }
 
-/// Writes into `[config]` of unilith.toml; the rest of the file stays as it is.
 fn set(path: &Path, assignments: &[String]) -> Result {
     let app = App::load(path)?;
     // Fails if one of them is wrong or cannot hold.
     let options = Options { plat: None, set: assignments.to_vec() };
     let configuration = project::configure(&project::root()?, &app, &options)?;
+    write(&app, &configuration, assignments)?;
+    Ok(0)
+}
+
+/// Writes assignments, which hold in `configuration`, into `[config]` of unilith.toml; the rest of
+/// the file stays as it is.
+pub fn write(app: &App, configuration: &Configuration, assignments: &[String]) -> Result<()> {
+    let tree = &configuration.tree;
     let file = app.directory.join(project::APP_FILE);
     let failed = |e: std::io::Error| Error::failed(format!("{}: {e}", file.display()));
     let wrong = |why: &str| Error::usage(format!("{}: {why}", file.display()));
@@ -93,11 +100,22 @@ fn set(path: &Path, assignments: &[String]) -> Result {
     for assignment in assignments {
         let Some((name, text)) = assignment.split_once('=') else { continue };
         let name = name.strip_prefix("CONFIG_").unwrap_or(name);
-        let new = match configuration.tree.symbol(name).map(|s| s.kind) {
+        let new = match tree.symbol(name).map(|s| s.kind) {
             Some(Kind::Bool | Kind::Tristate) => value(configuration.is_set(name)),
             Some(Kind::Int) => text.parse::<i64>().map_or_else(|_| value(text), value),
             _ => value(text),
         };
+        // Of a choice the file says one member: of two, the alphabet would choose.
+        if configuration.is_set(name)
+            && let Some(choice) = tree.find(name).and_then(|id| tree.choice_of(id))
+        {
+            for &member in tree.members(choice) {
+                let other = &*tree.get(member).name;
+                if other != name {
+                    table.remove(other);
+                }
+            }
+        }
         // A comment behind a value belongs to the symbol.
         match table.get_mut(name).and_then(Item::as_value_mut) {
             Some(old) => {
@@ -110,6 +128,5 @@ fn set(path: &Path, assignments: &[String]) -> Result {
             None => drop(table.insert(name, new)),
         }
     }
-    std::fs::write(&file, document.to_string()).map_err(failed)?;
-    Ok(0)
+    std::fs::write(&file, document.to_string()).map_err(failed)
 }

@@ -1,0 +1,50 @@
+//! What opens above the menu.
+
+use crate::input::Input;
+use unilith_kconfig::{MenuId, SymbolId};
+
+/// The answers to "save?".
+pub const ANSWERS: [&str; 3] = ["Yes", "No", "Cancel"];
+
+/// Something that is open above the menu.
+#[derive(Clone, Debug)]
+pub enum Dialog {
+    /// A text to scroll through.
+    Text { title: String, text: String, top: usize },
+    /// The value of a symbol.
+    Edit { symbol: SymbolId, title: String, hint: String, input: Input, error: Option<String> },
+    /// The file to write.
+    Save(Input),
+    /// The file to read.
+    Load(Input),
+    /// A search and what it finds.
+    Search(Search),
+    /// Save before the end? The number of the answer.
+    Leave { button: usize },
+}
+
+impl Dialog {
+    /// A text to scroll through.
+    pub fn text(title: &str, text: String) -> Self {
+        Self::Text { title: title.to_owned(), text, top: 0 }
+    }
+}
+
+/// A search.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    pub input: Input,
+    /// Keys go into the input; else they select what was found.
+    pub typing: bool,
+    pub found: Vec<MenuId>,
+    pub cursor: usize,
+    pub top: usize,
+}
+
+impl Search {
+    /// Moves the selection, on a screen with room for `page` lines.
+    pub fn select(&mut self, number: usize, page: usize) {
+        self.cursor = number.min(self.found.len().saturating_sub(1));
+        self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(page));
+    }
+}
