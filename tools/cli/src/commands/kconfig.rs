@@ -216,7 +216,7 @@ impl<'a> Session<'a> {
         }
         let read = self.args.config.clone().unwrap_or_else(|| self.config_name());
         let subject = Subject {
-            title: state.tree().title().to_owned(),
+            title: format!("{} - {}", file.display(), state.tree().title()),
             saved: read == file && self.find(&file)?.is_some(),
             file: file.display().to_string(),
             ask: true,
