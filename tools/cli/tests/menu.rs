@@ -1,0 +1,278 @@
+//! `unilith menu` and `unilith kconfig menu` on a real terminal: tmux is one that can be asked what
+//! it shows.
+
+mod common;
+
+use common::{App, errors, output, root};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a screen may take to appear on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A terminal of 80 columns and 24 lines that runs one command.
+struct Screen {
+    socket: String,
+    _dir: TempDir,
+}
+
+impl Screen {
+    fn start(name: &str, directory: &Path, arguments: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let socket = dir.path().join(name).display().to_string();
+        let screen = Self { socket, _dir: dir };
+        // The shell stays, so that the screen that the command leaves can be seen.
+        let command = format!(
+            "cd '{}' && PS1= && stty -g > before && '{}' {arguments}; echo \"status $?\"; \
+             stty -g | cmp - before && echo restored; sleep 1000",
+            directory.display(),
+            env!("CARGO_BIN_EXE_unilith")
+        );
+        screen.tmux(&["new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", &command]);
+        screen.tmux(&["set-option", "-g", "escape-time", "0"]);
+        screen
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = Command::new("tmux")
+            .args(["-S", &self.socket, "-f", "/dev/null"])
+            .args(arguments)
+            .env("UNILITH_ROOT", root())
+            .env_remove("TMUX")
+            .output()
+            .expect("tmux starts");
+        assert!(output.status.success(), "tmux {arguments:?}: {}", errors(&output));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    fn text(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+    }
+
+    fn show(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// Waits until the screen shows all of these.
+    #[track_caller]
+    fn wait(&self, parts: &[&str]) -> String {
+        let start = Instant::now();
+        loop {
+            let text = self.show();
+            if parts.iter().all(|part| text.contains(part)) {
+                return text;
+            }
+            assert!(start.elapsed() < PATIENCE, "{parts:?} did not appear:\n{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A click of the left button, counted from 1, as terminals report it.
+    fn click(&self, column: u32, row: u32) {
+        for end in ['M', 'm'] {
+            let report = format!("\x1b[<0;{column};{row}{end}");
+            let bytes: Vec<String> = report.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
+            self.keys(&[&["-H"], &bytes[..]].concat());
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = Command::new("tmux").args(["-S", &self.socket, "kill-server"]).output();
+    }
+}
+
+const KCONFIG: &str = r#"
+mainmenu "Sample"
+
+config ALPHA
+	bool "Alpha"
+	select BETA
+	help
+	  The first letter.
+
+config BETA
+	bool
+
+menu "Numbers"
+
+config COUNT
+	int "Count"
+	range 1 64
+	default 4
+
+endmenu
+"#;
+
+fn tree() -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("Kconfig"), KCONFIG).expect("a file");
+    dir
+}
+
+fn config(dir: &TempDir) -> String {
+    fs::read_to_string(dir.path().join(".config")).unwrap_or_default()
+}
+
+#[test]
+fn menu_of_a_tree_navigates_toggles_searches_helps_saves_and_loads() {
+    let dir = tree();
+    let screen = Screen::start("tree", dir.path(), "kconfig menu --kconfig Kconfig");
+    screen.wait(&[
+        " .config - Sample  [not saved]",
+        "[ ] Alpha (NEW)",
+        "Numbers  --->",
+        "< Load >",
+    ]);
+    screen.keys(&["Space"]);
+    screen.wait(&["[*] Alpha", "─ ALPHA=y ─", "Pulled in (1): BETA"]);
+    screen.keys(&["?"]);
+    screen.wait(&["CONFIG_ALPHA:", "The first letter.", "Type: bool", "Defined at Kconfig:4"]);
+    screen.keys(&["Escape", "Escape"]);
+    screen.wait(&["[*] Alpha", "ALPHA=y"]);
+    screen.keys(&["/"]);
+    screen.wait(&["Name or prompt:"]);
+    screen.text("cou");
+    screen.wait(&["(1) COUNT [=4]  Count"]);
+    screen.keys(&["Enter"]);
+    screen.wait(&[" Sample > Numbers", "(4) Count"]);
+    screen.keys(&["Enter"]);
+    screen.wait(&["A number from 1 to 64"]);
+    screen.keys(&["C-u"]);
+    screen.text("65");
+    screen.keys(&["Enter"]);
+    screen.wait(&["\"65\" is not possible"]);
+    screen.keys(&["BSpace", "BSpace"]);
+    screen.text("7");
+    screen.keys(&["Enter"]);
+    screen.wait(&["(7) Count", "COUNT=7"]);
+    screen.keys(&["S"]);
+    screen.wait(&["The file to write the configuration to:", ".config"]);
+    screen.keys(&["Enter"]);
+    screen.wait(&["configuration written to .config"]);
+    let saved = config(&dir);
+    for line in ["CONFIG_ALPHA=y\n", "CONFIG_BETA=y\n", "CONFIG_COUNT=7\n"] {
+        assert!(saved.contains(line), "{saved}");
+    }
+    fs::write(dir.path().join("other"), "CONFIG_COUNT=9\n").expect("a file");
+    screen.keys(&["O"]);
+    screen.wait(&["The file to read a configuration from:"]);
+    screen.keys(&["C-u"]);
+    screen.text("other");
+    screen.keys(&["Enter"]);
+    screen.wait(&["configuration read from other", "(9) Count", "[not saved]"]);
+    screen.keys(&["O"]);
+    screen.wait(&["The file to read a configuration from:"]);
+    screen.keys(&["Enter"]);
+    let text = screen.wait(&["configuration read from .config", "(7) Count"]);
+    assert!(!text.contains("[not saved]"), "{text}");
+    screen.keys(&["q"]);
+    screen.wait(&["unilith: configuration written to .config", "status 0", "restored"]);
+}
+
+#[test]
+fn menu_asks_about_changes_that_are_not_saved() {
+    let dir = tree();
+    let start = || Screen::start("leave", dir.path(), "kconfig menu --kconfig Kconfig");
+    let screen = start();
+    screen.wait(&["[ ] Alpha"]);
+    screen.keys(&["y"]);
+    screen.wait(&["[*] Alpha"]);
+    // Both keys of Esc Esc come at once: the second one does not answer the question.
+    screen.keys(&["Escape", "Escape"]);
+    screen.wait(&["There are changes that are not saved. Save them?", "< Yes >"]);
+    screen.keys(&["n"]);
+    screen.wait(&["unilith: changes are not saved", "status 0", "restored"]);
+    assert_eq!(config(&dir), "");
+    let screen = start();
+    screen.wait(&["[ ] Alpha"]);
+    screen.keys(&["y", "q"]);
+    screen.wait(&["Save them?"]);
+    screen.keys(&["Enter"]);
+    screen.wait(&["unilith: configuration written to .config", "status 0"]);
+    assert!(config(&dir).contains("CONFIG_ALPHA=y\n"));
+    let screen = start();
+    screen.wait(&["[*] Alpha"]);
+    screen.keys(&["Escape"]);
+    let text = screen.wait(&["status 0"]);
+    assert!(!text.contains("unilith:"), "nothing is said of what did not happen: {text}");
+}
+
+#[test]
+fn menu_gives_the_terminal_back_on_ctrl_c_and_signals() {
+    let dir = tree();
+    let start = || {
+        let screen = Screen::start("signal", dir.path(), "kconfig menu --kconfig Kconfig");
+        screen.wait(&["[ ] Alpha"]);
+        screen
+    };
+    let screen = start();
+    screen.keys(&["C-c"]);
+    screen.wait(&["Save them?"]);
+    screen.keys(&["C-c"]);
+    screen.wait(&["unilith: changes are not saved", "status 130", "restored"]);
+    let screen = start();
+    let shell = screen.tmux(&["display-message", "-p", "#{pane_pid}"]);
+    let children = format!("/proc/{0}/task/{0}/children", shell.trim());
+    let menu = fs::read_to_string(children).expect("a process has children");
+    let kill = Command::new("kill").args(["-TERM", menu.trim()]).status();
+    assert!(kill.expect("kill starts").success());
+    screen.wait(&["status 143", "restored"]);
+}
+
+#[test]
+fn menu_takes_clicks() {
+    let dir = tree();
+    let screen = Screen::start("mouse", dir.path(), "kconfig menu --kconfig Kconfig");
+    screen.wait(&["[ ] Alpha"]);
+    screen.click(4, 4);
+    screen.wait(&["[*] Alpha"]);
+    screen.click(10, 5);
+    screen.click(10, 5);
+    screen.wait(&[" Sample > Numbers"]);
+}
+
+#[test]
+fn menu_of_an_application_saves_into_its_file() {
+    let toml = "\n[config] # what it needs\nPRINT = true # always\nHEAP_BUMP = true\n";
+    let app = App::new("cli-menu", toml, &[], "pub fn main() {}\n");
+    let file = app.path.join("unilith.toml");
+    let before = fs::read_to_string(&file).expect("the file");
+    let screen = Screen::start("app", &app.path, "menu");
+    screen.wait(&["Platform (QEMU)  --->", "Memory  --->"]);
+    screen.keys(&["/"]);
+    screen.text("HEAP_TLSF");
+    screen.keys(&["Enter"]);
+    screen.wait(&["Memory > Heap allocator", "(X) Bump: never frees"]);
+    screen.keys(&["Space"]);
+    screen.wait(&["─ HEAP_TLSF=y ─", "lib/mem/tlsf", "Dropped (1): lib/mem/bump"]);
+    screen.keys(&["S"]);
+    screen.wait(&["configuration written to"]);
+    let want = before.replace("HEAP_BUMP = true\n", "HEAP_TLSF = true\n");
+    assert_eq!(fs::read_to_string(&file).expect("the file"), want);
+    screen.keys(&["q"]);
+    screen.wait(&["status 0", "restored"]);
+}
+
+#[test]
+fn menu_needs_a_terminal_and_an_application() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["menu", "apps/hello"], "error: a menu needs a terminal"),
+        (&["kconfig", "menu", "--kconfig", "Kconfig"], "error: a menu needs a terminal"),
+        (&["menu"], "error: no application here; give the directory of one"),
+    ];
+    for (arguments, message) in cases {
+        let output = output(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(errors(&output).starts_with(message), "{}", errors(&output));
+    }
+}
