@@ -113,3 +113,13 @@ fn set_refuses_what_cannot_hold() {
         assert_eq!(text(&app), before, "{assignments:?}");
     }
 }
+
+#[test]
+fn set_leaves_one_member_of_a_choice() {
+    let toml = "[config]\nHEAP_TLSF = true # the heap\nPRINT = true\n";
+    let app = App::new("cli-set-choice", toml, &[], "pub fn main() {}\n");
+    let done = set(&app, &["HEAP_BUMP=y"]);
+    assert_eq!(done.status.code(), Some(0), "{}", errors(&done));
+    // Of two, the later one in the alphabet would hold: HEAP_TLSF.
+    assert!(text(&app).ends_with("[config]\nPRINT = true\nHEAP_BUMP = true\n"), "{}", text(&app));
+}

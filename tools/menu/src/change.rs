@@ -97,7 +97,9 @@ impl Menu<'_> {
     fn refuse(&mut self, symbol: SymbolId) {
         let name = self.name(symbol);
         let why = self.state.explain(&name);
-        self.message = why.unwrap_or_else(|| format!("{name} cannot have another value"));
+        let why = why.unwrap_or_else(|| format!("{name} cannot have another value"));
+        // One line is all there is. Where the symbol is defined stands in its help.
+        why.split("; defined at").next().unwrap_or_default().clone_into(&mut self.message);
     }
 
     /// Opens the value of a number or text.

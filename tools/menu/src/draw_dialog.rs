@@ -115,7 +115,7 @@ impl Menu<'_> {
             (0, true) => "Type a part of a name or prompt",
             (0, false) => "Nothing is named so",
             _ if search.typing => "Enter goes to the list  Esc Esc closes",
-            _ => "1-9 and Enter jump  / changes the words  ? help  Esc Esc closes",
+            _ => "1-9, Enter jump  / other words  ? help  Esc Esc closes",
         };
         let count = match search.found.len() {
             0 => count.to_owned(),

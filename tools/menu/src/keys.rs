@@ -50,6 +50,7 @@ impl Menu<'_> {
     /// Ctrl-C asks once.
     fn interrupt(&mut self) -> Effect {
         let asked = matches!(self.dialogs.last(), Some(Dialog::Leave { .. }));
+        self.settle();
         if asked || !self.is_changed() {
             return Effect::Interrupt;
         }

@@ -2,8 +2,8 @@
 //!
 //! [`Menu`] is the whole of it as a value: [`Menu::handle`] takes an event and changes it,
 //! [`Menu::render`] draws it, and neither touches a terminal or a file. [`run`] connects it with
-//! both. Lists are made for the menu that is open, and searched when somebody searches: a tree of
-//! twenty thousand entries costs no more than its values.
+//! both. Lists are made for the menu that is open; what follows from a change is found out between
+//! keys ([`Menu::work`]): a tree of twenty thousand entries answers at once, too.
 #![forbid(unsafe_code)]
 
 mod change;

@@ -43,6 +43,15 @@ pub enum Effect {
     Interrupt,
 }
 
+/// A change whose consequences are not known yet.
+struct Pending {
+    causes: Vec<String>,
+    values: Values,
+}
+
+/// How many values a step of the work computes.
+const SLICE: usize = 500;
+
 /// An open menu.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -83,6 +92,8 @@ pub struct Menu<'t> {
     /// Where in `symbols` and `values` a symbol is.
     numbers: HashMap<SymbolId, usize>,
     values: Values,
+    /// The values after a change, as far as they are known.
+    pending: Option<Pending>,
     /// The values in the file, if it has them.
     saved: Option<Values>,
 }
@@ -115,6 +126,7 @@ impl<'t> Menu<'t> {
             numbers: symbols.iter().enumerate().map(|(number, id)| (*id, number)).collect(),
             symbols,
             values,
+            pending: None,
             saved,
         };
         menu.refresh();
@@ -143,6 +155,7 @@ impl<'t> Menu<'t> {
 
     /// The configuration was written to `file`, or why it was not. Gives what to do next.
     pub fn saved(&mut self, file: &str, result: Result<String, String>) -> Effect {
+        self.settle();
         let leaving = std::mem::take(&mut self.leaving);
         match result {
             Ok(message) => {
@@ -167,6 +180,7 @@ impl<'t> Menu<'t> {
         match result {
             Ok(message) => {
                 self.changed(message.clone());
+                self.settle();
                 if file == self.subject.file {
                     self.saved = Some(self.values.clone());
                 }
@@ -177,21 +191,54 @@ impl<'t> Menu<'t> {
         Effect::Draw
     }
 
-    /// Takes the new values after something has changed them.
+    /// Something has changed values. What followed from it is found out by [`Menu::work`].
     pub(crate) fn changed(&mut self, cause: String) {
-        let values = Values::of(&mut self.state, &self.symbols);
-        let mut all = Consequences::new(cause, &self.symbols, &self.values, &values);
+        // Changes that come faster than that are one.
+        let before = self.pending.take().map(|pending| pending.causes).unwrap_or_default();
+        let causes = before.into_iter().chain([cause]).collect();
+        self.pending = Some(Pending { causes, values: Values::default() });
+        self.refresh();
+    }
+
+    /// Does a part of what nobody waits for: finds out what followed from a change. In a tree of
+    /// twenty thousand symbols the whole takes longer than a key may. Gives whether there is more
+    /// to do; draw again when there is not.
+    pub fn work(&mut self) -> bool {
+        let Some(mut pending) = self.pending.take() else { return false };
+        let start = pending.values.len();
+        let end = self.symbols.len().min(start + SLICE);
+        pending.values.add(&mut self.state, &self.symbols[start..end]);
+        if end < self.symbols.len() {
+            self.pending = Some(pending);
+            return true;
+        }
+        let cause = pending.causes.join(", ");
+        let (old, new) = (&self.values, &pending.values);
+        let mut all = Consequences::new(cause, &self.symbols, old, new);
         // What the user changed is the cause, and not also a consequence.
-        let name = all.cause.split('=').next().unwrap_or_default().to_owned();
         let tree = self.state.tree();
-        let other = |id: &SymbolId| *tree.get(*id).name != *name;
+        let other = |id: &SymbolId| {
+            let name = &*tree.get(*id).name;
+            let is = |cause: &String| cause.split_once('=').is_some_and(|(of, _)| of == name);
+            !pending.causes.iter().any(is)
+        };
         let library = |id: &SymbolId| self.subject.libraries.contains_key(&*tree.get(*id).name);
         all.pulled_in.retain(|id| other(id) || library(id));
         all.dropped.retain(|id| other(id) || library(id));
         all.changed.retain(other);
         self.consequences = Some(all);
-        self.values = values;
-        self.refresh();
+        self.values = pending.values;
+        false
+    }
+
+    /// Whether [`Menu::work`] has something to do.
+    pub fn is_working(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Does all that is to do.
+    pub(crate) fn settle(&mut self) {
+        while self.work() {}
     }
 
     /// Makes the lines of the open menu again; the same entry stays selected.
@@ -321,6 +368,7 @@ impl<'t> Menu<'t> {
 
     /// Wants to end: asks if there is something to save.
     pub(crate) fn leave(&mut self) -> Effect {
+        self.settle();
         if !self.is_changed() {
             return Effect::Quit;
         }

@@ -61,6 +61,12 @@ pub fn run(menu: &mut Menu, storage: &mut dyn Storage) -> io::Result<Ended> {
                 frame.set_cursor_position(cursor);
             }
         })?;
+        // Keys come first; what nobody waits for is done between them, and then drawn.
+        let working = menu.is_working();
+        while menu.work() && !event::poll(Duration::ZERO)? {}
+        if working && !menu.is_working() {
+            continue;
+        }
         // What has come meanwhile is one picture.
         let mut ready = event::poll(TICK)?;
         while ready {

@@ -10,18 +10,30 @@ enum Value {
 }
 
 /// The value of every symbol, in the order of their definition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values(Vec<Value>);
 
 impl Values {
     /// The values that `symbols` have now.
     pub fn of(state: &mut State, symbols: &[SymbolId]) -> Self {
+        let mut values = Self(vec![]);
+        values.add(state, symbols);
+        values
+    }
+
+    /// Adds the values of further symbols.
+    pub fn add(&mut self, state: &mut State, symbols: &[SymbolId]) {
         let tree = state.tree();
-        let mut value = |id: &SymbolId| match tree.get(*id).kind.is_bool() {
+        let value = |id: &SymbolId| match tree.get(*id).kind.is_bool() {
             true => Value::Tristate(state.tristate(*id)),
             false => Value::Text(state.value(*id).into()),
         };
-        Self(symbols.iter().map(&mut value).collect())
+        self.0.extend(symbols.iter().map(value));
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// One of them as text.

@@ -59,7 +59,18 @@ fn a_key_takes_less_than_50_ms() {
         let start = Instant::now();
         menu.handle(&Event::Key(KeyEvent::from(code)), now);
         menu.render(&mut screen);
-        times.push((start.elapsed(), code));
+        let drawn = start.elapsed();
+        // A key can come at the beginning of the longest of these, and waits for it.
+        let mut longest = Duration::ZERO;
+        loop {
+            let start = Instant::now();
+            let more = menu.work();
+            longest = longest.max(start.elapsed());
+            if !more {
+                break;
+            }
+        }
+        times.push((drawn + longest, code));
     };
     let mut random = Random::new(1);
     for round in 0..3000 {

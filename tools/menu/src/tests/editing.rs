@@ -34,6 +34,7 @@ fn hexadecimal_numbers_and_texts() {
     type_text(&mut menu, "ff");
     press(&mut menu, "Enter");
     assert_eq!(value(&mut menu, "ADDRESS"), "0xff");
+    menu.settle();
     press(&mut menu, "Down Enter Home");
     type_text(&mut menu, "a b ");
     press(&mut menu, "Enter");

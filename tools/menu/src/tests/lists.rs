@@ -43,6 +43,18 @@ fn the_panel_says_what_was_pulled_in_and_dropped() {
 }
 
 #[test]
+fn changes_that_come_fast_are_one() {
+    let tree = tree(KCONFIG);
+    let mut menu = menu(&tree);
+    press(&mut menu, "Down Space Down Space");
+    assert!(menu.is_working());
+    let text = screen(&mut menu, 80, 24);
+    assert!(!menu.is_working());
+    assert!(text.contains("─ ALPHA=y, ALPHA_DEEP=y ─"), "{text}");
+    assert!(text.contains("Pulled in (1): lib/a\n"), "{text}");
+}
+
+#[test]
 fn space_and_letters_set_tristates() {
     let tree = tree(KCONFIG);
     let mut menu = menu(&tree);

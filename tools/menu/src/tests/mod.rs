@@ -171,6 +171,7 @@ fn value(menu: &mut Menu, name: &str) -> String {
 
 /// The screen's lines, without what is blank at their ends.
 fn screen(menu: &mut Menu, width: u16, height: u16) -> String {
+    menu.settle();
     menu.handle(&Event::Resize(width, height), Duration::ZERO);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
     terminal

@@ -33,7 +33,7 @@ fn enter_and_arrows_jump() {
     type_text(&mut menu, "e");
     press(&mut menu, "Down Down Up");
     let first = screen(&mut menu, 80, 24);
-    assert!(first.contains("1-9 and Enter jump"), "{first}");
+    assert!(first.contains("1-9, Enter jump"), "{first}");
     press(&mut menu, "? Esc Enter");
     assert!(menu.dialogs.is_empty());
 }
