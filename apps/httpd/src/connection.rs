@@ -32,6 +32,19 @@ pub enum Turn {
     Over,
 }
 
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits for a request, of which nothing has come.
+    Idle,
+    /// The last answer is on its way, and the end of it was said.
+    Ending,
+    /// A request has begun.
+    Request,
+    /// An answer has not been handed over to its end. It is not given up.
+    Answer,
+}
+
 impl Connection {
     /// One that has just been accepted.
     pub fn new(socket: Arc<dyn Socket>, now: u64) -> Self {
@@ -42,6 +55,16 @@ impl Connection {
     /// When it did something last: understood a request, or got rid of a part of an answer.
     pub fn active(&self) -> u64 {
         self.active
+    }
+
+    /// What it waits for.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self { answer, .. } if !answer.is_empty() => Stage::Answer,
+            Self { answer, .. } if answer.closes() => Stage::Ending,
+            Self { reader, .. } if reader.has_begun() => Stage::Request,
+            _ => Stage::Idle,
+        }
     }
 
     /// Does what can be done without waiting.

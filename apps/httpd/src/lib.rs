@@ -7,9 +7,10 @@
 extern crate alloc;
 
 mod connection;
+pub mod order;
 mod ready;
 pub mod request;
-mod server;
+pub mod server;
 pub mod site;
 
 use core::net::{Ipv4Addr, SocketAddr};

@@ -51,6 +51,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Whether a part of a head has been read.
+    pub fn has_begun(&self) -> bool {
+        !self.start.is_empty()
+    }
+
     /// Takes `bytes` up to the end of a head, which `then` gets to see; how many were taken, and
     /// what it said. A head that arrives in one piece is not copied.
     pub fn read<T>(

@@ -15,10 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a server may take to end once it was told to.
 const END: Duration = Duration::from_secs(60);
 
-/// A guest that serves at a port of this machine. Dropped, it is ended at once.
+/// A guest that serves at a port of this machine, or at an address of its own. Dropped, it is ended at once.
 pub struct Server {
     child: Child,
-    port: u16,
+    at: SocketAddr,
     out: Stream,
     err: Stream,
 }
@@ -65,8 +65,19 @@ impl Guest {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
+        let publish = ["--publish".to_owned(), format!("{port}:{guest}")];
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        self.options(publish).serve_at(at, request, answer)
+    }
+
+    /// Starts it, with options that make it reachable at an address. It has started when it answers
+    /// `request` with something that begins with `answer`.
+    ///
+    /// # Panics
+    /// It ends before, or does not answer in time.
+    #[track_caller]
+    pub fn serve_at(self, at: SocketAddr, request: &[u8], answer: &[u8]) -> Server {
         let mut command = unilith(["run", "-p", "qemu", "--timeout", &self.timeout]);
-        command.args(["--publish", &format!("{port}:{guest}")]);
         command.args(&self.options).arg(&self.app);
         if !self.args.is_empty() {
             command.arg("--").args(&self.args);
@@ -75,7 +86,7 @@ impl Guest {
         let mut child = command.spawn().expect("unilith starts");
         let out = Stream::new(child.stdout.take().expect("a pipe"));
         let err = Stream::new(child.stderr.take().expect("a pipe"));
-        let mut server = Server { child, port, out, err };
+        let mut server = Server { child, at, out, err };
         let end = Instant::now() + START;
         while server.ask(request, answer.len()).is_none_or(|said| said != answer) {
             let ended = server.child.try_wait().expect("a child");
@@ -88,9 +99,9 @@ impl Guest {
 }
 
 impl Server {
-    /// The port of this machine.
+    /// The port at which it is reached.
     pub fn port(&self) -> u16 {
-        self.port
+        self.at.port()
     }
 
     /// A new connection, which gives up what makes no progress.
@@ -103,8 +114,7 @@ impl Server {
     }
 
     fn try_connect(&self) -> std::io::Result<TcpStream> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        let stream = TcpStream::connect_timeout(&self.at, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(stream)

@@ -241,7 +241,9 @@ pub struct Libs {
 #[command(after_help = "Examples:
   unilith config show apps/hello
   unilith config get apps/hello HEAP_CHUNK --set HEAP_TLSF=y
-  unilith config set apps/hello HEAP_TLSF=y HEAP_CHUNK=128")]
+  unilith config set apps/hello HEAP_TLSF=y HEAP_CHUNK=128
+  unilith config explain apps/hello NET_INET   what would turn it on?
+  unilith config diff apps/redis apps/nginx")]
 pub struct Config {
     #[command(subcommand)]
     pub command: ConfigCommand,
@@ -285,6 +287,76 @@ The rest of the file stays as it is. What cannot hold is refused, with the reaso
         /// What to set
         #[arg(required = true, value_name = "SYM=VAL")]
         assignments: Vec<String>,
+    },
+    /// Take symbols out of the application's unilith.toml
+    #[command(after_help = "Examples:
+  unilith config unset apps/hello HEAP_CHUNK
+
+The profile's values count again, or the defaults.")]
+    Unset {
+        /// The application's directory
+        app: PathBuf,
+        /// The symbols, with or without CONFIG_
+        #[arg(required = true, value_name = "SYM")]
+        symbols: Vec<String>,
+    },
+    /// Say why a symbol has its value, and what would turn it on
+    #[command(after_help = "Examples:
+  unilith config explain apps/hello PRINT
+  unilith config explain apps/hello NET_INET   the shortest set of changes that turns it on")]
+    Explain {
+        #[command(flatten)]
+        target: Target,
+        /// The symbol, with or without CONFIG_
+        symbol: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what differs from the defaults, or from another configuration
+    #[command(after_help = "Examples:
+  unilith config diff apps/hello               from the defaults
+  unilith config diff apps/redis apps/nginx    from another application's
+  unilith config diff apps/hello old.config    from what a file says")]
+    Diff {
+        #[command(flatten)]
+        target: Target,
+        /// An application, or a file whose name ends in .config
+        other: Option<PathBuf>,
+        /// As JSON: the symbols with both values
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the configuration of which nobody says anything
+    Defaults {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the fewest assignments that make the configuration
+    #[command(after_help = "Examples:
+  unilith config save-min apps/redis > profiles/mine.config")]
+    SaveMin {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Check that everything that the application asks for holds
+    #[command(after_help = "Examples:
+  unilith config validate apps/redis
+  unilith config validate apps/hello --set NET_INET=y")]
+    Validate {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List the profiles, from which configurations start
+    #[command(after_help = "Examples:
+  unilith config profiles
+
+An application takes one by `profile = \"NAME\"` in its unilith.toml.")]
+    Profiles {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -495,7 +567,7 @@ pub struct Bench {
 pub enum BenchWhat {
     /// Image size, memory, time and instructions of a boot
     Boot,
-    /// Requests, boot to first answer, memory and image size of servers, beside Linux
+    /// Requests, instructions of each, boot to first answer, memory and image, beside Linux
     Apps,
 }
 

@@ -123,3 +123,93 @@ fn set_leaves_one_member_of_a_choice() {
     // Of two, the later one in the alphabet would hold: HEAP_TLSF.
     assert!(text(&app).ends_with("[config]\nPRINT = true\nHEAP_BUMP = true\n"), "{}", text(&app));
 }
+
+#[test]
+fn set_says_all_that_it_takes() {
+    let app = App::new("cli-set-all", "", &[], "pub fn main() {}\n");
+    let refused = set(&app, &["HEAP_NONE=y", "NET_INET=y"]);
+    let all = errors(&refused);
+    let Some((_, takes)) = all.trim_end().split_once("; all that it takes: ") else {
+        panic!("{all}")
+    };
+    // It is true.
+    let words: Vec<&str> = takes.split(' ').chain(["NET_INET=y"]).collect();
+    assert!(words.len() > 2, "{takes}");
+    assert_eq!(set(&app, &words).status.code(), Some(0), "{takes}");
+    let path = app.path.to_str().expect("text");
+    assert_eq!(stdout(["config", "get", path, "NET_INET"]), "y\n");
+}
+
+#[test]
+fn unset_takes_out_what_set_put_in() {
+    let app = App::new("cli-unset", "", &[], "pub fn main() {}\n");
+    let path = app.path.to_str().expect("text");
+    assert_eq!(set(&app, &["HEAP_TLSF=y", "HEAP_CHUNK=128"]).status.code(), Some(0));
+    assert_eq!(stdout(["config", "unset", path, "CONFIG_HEAP_CHUNK"]), "");
+    assert!(!text(&app).contains("HEAP_CHUNK") && text(&app).contains("HEAP_TLSF"));
+    assert_eq!(stdout(["config", "get", path, "HEAP_CHUNK"]), "64\n");
+    let again = output(["config", "unset", path, "HEAP_CHUNK"]);
+    assert_eq!(again.status.code(), Some(2));
+    let why = "[config] does not set HEAP_CHUNK; it sets HEAP_TLSF";
+    assert!(errors(&again).contains(why), "{}", errors(&again));
+}
+
+#[test]
+fn explain_says_why_and_what_would_help() {
+    let text = stdout(["config", "explain", "apps/hello", "NET_INET"]);
+    let (_, turn_on) = text.split_once("\nTo turn it on: ").expect("a remedy");
+    let words = turn_on.split_whitespace().filter(|word| *word != "--set");
+    let sets = words.flat_map(|word| ["--set", word]);
+    let get = ["config", "get", "apps/hello", "NET_INET"].into_iter().chain(sets);
+    assert_eq!(stdout(get), "y\n");
+    let about = json(["config", "explain", "apps/hello", "PRINT", "--json"]);
+    assert_eq!(about["value"], true);
+    assert!(about["why"].as_str().expect("text").contains("set by the user"));
+    assert!(about["turn_on"].is_null());
+}
+
+#[test]
+fn diff_shows_what_differs() {
+    let text = stdout(["config", "diff", "apps/hello", "--set", "HEAP_TLSF=y"]);
+    assert!(text.lines().any(|line| line.starts_with("HEAP_TLSF ") && line.ends_with("n -> y")));
+    assert_eq!(stdout(["config", "diff", "apps/hello", "apps/hello"]), "");
+    let both = json(["config", "diff", "apps/hello", "apps/redis", "--json"]);
+    assert_eq!(both["NET_INET"], serde_json::json!([true, false]));
+    // A file says the same as the application that it was written for.
+    let whole = stdout(["config", "show", "apps/redis"]);
+    let file = std::env::temp_dir().join(format!("cli-diff-{}.config", std::process::id()));
+    fs::write(&file, whole).expect("a file");
+    let path = file.to_str().expect("text");
+    let difference = stdout(["config", "diff", "apps/redis", path]);
+    fs::remove_file(&file).expect("the file");
+    assert_eq!(difference, "");
+}
+
+#[test]
+fn the_fewest_assignments_make_the_same_configuration() {
+    let least = stdout(["config", "save-min", "apps/redis"]);
+    let whole = stdout(["config", "show", "apps/redis"]);
+    assert!(least.lines().count() < whole.lines().count() / 2);
+    let file = std::env::temp_dir().join(format!("cli-min-{}.config", std::process::id()));
+    fs::write(&file, least).expect("a file");
+    let difference = stdout(["config", "diff", "apps/redis", file.to_str().expect("text")]);
+    fs::remove_file(&file).expect("the file");
+    assert_eq!(difference, "");
+}
+
+#[test]
+fn profiles_are_listed_and_every_one_holds() {
+    let all = json(["config", "profiles", "--json"]);
+    let all = all.as_object().expect("an object");
+    for name in ["minimal", "default", "server", "debug", "size", "speed"] {
+        assert!(!all[name].as_str().expect(name).is_empty());
+    }
+    for (name, _) in all {
+        let toml = format!("profile = \"{name}\"\n");
+        let app = App::new(&format!("cli-profile-{name}"), &toml, &[], "pub fn main() {}\n");
+        let path = app.path.to_str().expect("text");
+        assert!(stdout(["config", "validate", path]).contains("everything holds"), "{name}");
+    }
+    let defaults = json(["config", "defaults", "--json"]);
+    assert_eq!(defaults["PLATFORM"], "qemu");
+}

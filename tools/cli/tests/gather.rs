@@ -6,6 +6,7 @@ use common::{Fresh, errors, unilith};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Output;
 
 /// A dynamic program of every system.
@@ -41,6 +42,62 @@ fn a_library_that_is_missing_is_named() {
     let path = path.display();
     assert!(text.starts_with(&format!("error: {path} needs libq.so.6, which")), "{text}");
     assert!(!checkout.has_built());
+}
+
+/// A program of a test's own.
+fn script(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().expect("a place")).expect("a directory");
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).expect("a file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a program");
+}
+
+/// What dpkg knows, and only that, is said about a library that is missing.
+#[test]
+fn the_package_of_a_missing_library_is_named() {
+    let (dir, checkout) = (tempfile::tempdir().expect("a directory"), Fresh::new());
+    let at = |name: &str| dir.path().join(name);
+    let mut program = fs::read(PRINTF).expect("a program");
+    let place = program.windows(10).position(|text| text == b"libc.so.6\0").expect("its C library");
+    program[place + 3] = b'q';
+    fs::write(at("program"), program).expect("a file");
+    fs::create_dir_all(at("dpkg/info")).expect("a directory");
+    fs::create_dir_all(at("bin")).expect("a directory");
+    // No package manager but the test's, and no database.
+    let hint = || {
+        let mut command = checkout.unilith(["run", "-p", "qemu"]);
+        command.env("PATH", at("bin")).env("DPKG_ADMINDIR", at("dpkg"));
+        let output = command.arg(at("program")).output().expect("unilith starts");
+        let text = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let line = text.lines().next().unwrap_or_default().to_owned();
+        let (_, hint) = line.split_once("libq.so.6, which this machine lacks").expect("named");
+        hint.to_owned()
+    };
+    assert_eq!(hint(), "");
+    // Whoever asks must ask for what there is.
+    script(
+        &at("bin/apt-cache"),
+        r#"[ "$1 $2" = "show libq6t64" ] && echo "Package: libq6t64" || exit 100"#,
+    );
+    assert_eq!(hint(), "; it should be in libq6t64: apt-get install libq6t64");
+    fs::write(at("dpkg/info/other.symbols"), "libq.so.6 libq-six #MINVER#\n f@Base 1\n")
+        .expect("a file");
+    assert_eq!(hint(), "; it is part of libq-six: apt-get install libq-six");
+    fs::write(at("dpkg/info/libq6:amd64.shlibs"), "libq 6 libq6 (>= 6.1)\n").expect("a file");
+    fs::write(at("dpkg/info/libq6:amd64.list"), "/.\n").expect("a file");
+    assert_eq!(hint(), "; it is part of libq6: apt-get install --reinstall libq6");
+    let gone = at("gone/libq.so.6");
+    let answer = |path: &Path| {
+        let line = format!("echo 'libq-files:amd64: {}'", path.display());
+        script(&at("bin/dpkg"), &format!("[ \"$1 $2\" = '-S */libq.so.6' ] && {line} || exit 1"));
+    };
+    answer(&gone);
+    assert_eq!(hint(), "; it is part of libq-files: apt-get install --reinstall libq-files");
+    // To install it again would not help.
+    fs::create_dir_all(at("gone")).expect("a directory");
+    fs::write(&gone, "").expect("a file");
+    let text = format!("; libq-files has {}, which the program's linker does not", gone.display());
+    assert!(hint().starts_with(&text), "{}", hint());
 }
 
 #[test]
@@ -178,5 +235,5 @@ fn applications_say_little() {
 fn what_is_measured_has_a_name() {
     let output = common::output(["bench", "apps", "--app", "nothing"]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(errors(&output), "error: --app: measured are redis, nginx\n");
+    assert_eq!(errors(&output), "error: --app: measured are redis, nginx, python\n");
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::stdout;
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["build"],
     &["run"],
@@ -13,6 +13,12 @@ const COMMANDS: [&[&str]; 15] = [
     &["config", "show"],
     &["config", "get"],
     &["config", "set"],
+    &["config", "unset"],
+    &["config", "explain"],
+    &["config", "diff"],
+    &["config", "save-min"],
+    &["config", "validate"],
+    &["config", "profiles"],
     &["menu"],
     &["kconfig"],
     &["graph"],

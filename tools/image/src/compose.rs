@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use unilith_kconfig::{Config, Solution, Tree};
+use unilith_kconfig::{Config, NotHeld, Solution, Tree};
 
 /// The configuration of one image.
 pub struct Configuration {
@@ -58,7 +58,7 @@ impl Configuration {
         }
         let solution = tree.solve(&wanted);
         if let Some(problem) = tree.state(&wanted).check(&demanded).first() {
-            return Err(config(problem));
+            return Err(Error::Config(with_remedy(&tree, &wanted, problem)));
         }
         if app.kind == Kind::Elf && !solution.is_set("ELF") {
             return Err(Error::Config(format!(
@@ -86,6 +86,20 @@ impl Configuration {
     pub fn to_config(&self, name: &str) -> String {
         self.tree.to_config(&self.wanted, name)
     }
+}
+
+/// What is wrong, and the fewest assignments that would do, if it takes more than one other.
+fn with_remedy(tree: &Tree, wanted: &Config, problem: &NotHeld) -> String {
+    let changes = tree.remedy(wanted, &problem.symbol, &problem.wanted).unwrap_or_default();
+    let others: Vec<String> = changes
+        .iter()
+        .filter(|(name, _)| *name != problem.symbol)
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if others.len() < 2 {
+        return problem.to_string();
+    }
+    format!("{problem}; all that it takes: {}", others.join(" "))
 }
 
 /// An image crate: the content of its files, and how its image is packed.

@@ -31,6 +31,7 @@ mod model;
 mod number;
 mod options;
 mod parser;
+mod remedy;
 mod shell;
 mod simplify;
 mod solve;

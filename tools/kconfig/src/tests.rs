@@ -283,3 +283,73 @@ proptest! {
         let _ = Config::parse(&junk, "junk");
     }
 }
+
+/// The fewest changes, as `SYM=value` in the order of the files.
+fn remedy(text: &str, config: &[(&str, &str)], name: &str, wanted: &str) -> Option<Vec<String>> {
+    let files = Files::new(&[("Kconfig", text)]);
+    let tree = Tree::load(&files.0.join("Kconfig"), &BTreeMap::new()).expect("a tree");
+    let mut wishes = Config::new();
+    config.iter().for_each(|(name, value)| wishes.set(name, value));
+    let found = tree.remedy(&wishes, name, wanted)?;
+    Some(found.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
+}
+
+#[test]
+fn the_fewest_changes_that_turn_something_on() {
+    let text = "\
+config A
+	bool \"a\"
+config B
+	bool \"b\"
+	depends on A
+config LONG
+	bool \"long\"
+	depends on B && (X || A)
+config X
+	bool \"x\"
+	depends on !Y
+config Y
+	bool \"y\"
+	default y
+config HIDDEN
+	bool
+config PULLS
+	bool \"pulls\"
+	depends on X
+	select HIDDEN
+config SIZE
+	int \"size\"
+	depends on X
+	range 1 10
+config NEVER
+	bool \"never\"
+	depends on A && !A
+choice
+	prompt \"one\"
+config ONE
+	bool \"one\"
+config TWO
+	bool \"two\"
+endchoice
+config WITH_TWO
+	bool \"with two\"
+	depends on TWO
+";
+    let turn_on = |name| remedy(text, &[], name, "y");
+    let list = |list: &[&str]| Some(list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+    assert_eq!(turn_on("A"), list(&["A=y"]));
+    assert_eq!(turn_on("LONG"), list(&["A=y", "B=y", "LONG=y"]));
+    assert_eq!(turn_on("X"), list(&["X=y", "Y=n"]));
+    assert_eq!(turn_on("HIDDEN"), list(&["X=y", "Y=n", "PULLS=y"]));
+    assert_eq!(turn_on("WITH_TWO"), list(&["TWO=y", "WITH_TWO=y"]));
+    assert_eq!(turn_on("NEVER"), None);
+    assert_eq!(remedy(text, &[], "Y", "n"), list(&["Y=n"]));
+    assert_eq!(
+        remedy(text, &[("X", "y"), ("Y", "n"), ("PULLS", "y")], "HIDDEN", "n"),
+        list(&["PULLS=n"])
+    );
+    assert_eq!(remedy(text, &[], "SIZE", "5"), list(&["X=y", "Y=n", "SIZE=5"]));
+    assert_eq!(remedy(text, &[], "SIZE", "50"), None);
+    // What stands in the way is told, too.
+    assert_eq!(remedy(text, &[("A", "n")], "B", "y"), list(&["A=y", "B=y"]));
+}

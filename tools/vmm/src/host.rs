@@ -125,10 +125,13 @@ pub fn tap(interface: &str) -> Result<(), String> {
     if interface.is_empty() || interface.contains(['/', ',']) || interface.len() > 15 {
         return Err(format!("{interface:?} is no name of a network interface"));
     }
-    match (place.exists(), place.join("tun_flags").exists()) {
-        (true, true) => Ok(()),
-        (true, false) => Err(format!("{interface} is no TAP interface")),
-        (false, _) => Err(format!("there is no interface {interface}; make it, as root: {make}")),
+    // sysfs shows the network namespace that it was mounted in; procfs the one of who asks.
+    let known = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
+    let mut names = known.lines().filter_map(|line| Some(line.split_once(':')?.0.trim()));
+    match (names.any(|name| name == interface), place.exists(), place.join("tun_flags").exists()) {
+        (true, true, false) => Err(format!("{interface} is no TAP interface")),
+        (true, ..) => Ok(()),
+        (false, ..) => Err(format!("there is no interface {interface}; make it, as root: {make}")),
     }
 }
 

@@ -127,6 +127,7 @@ impl Queue {
     ///
     /// # Errors
     /// `Full`; `Broken`; `Invalid` if there is no range, or one is empty or not in the buffer.
+    #[inline(always)] // most callers have one range: nothing is left of the loops then
     pub fn submit(
         &mut self,
         buffer: DmaBuffer,

@@ -26,6 +26,10 @@ pub use pool::Stats;
 /// Bytes taken from the page allocator at a time, at least.
 const CHUNK: usize = unilith_config::number(option_env!("CONFIG_HEAP_CHUNK"), 64) * 1024;
 
+/// Pages that allocations of a page or more leave to others. Whoever makes such can bear to hear that
+/// there are none; a program whose memory was promised, and who makes a small one, cannot.
+const KEPT: usize = unilith_config::number(option_env!("CONFIG_HEAP_KEPT"), 0) * 1024 / PAGE_SIZE;
+
 /// The heap. Say `#[global_allocator] static HEAP: Tlsf = Tlsf::new();` in the composition root.
 ///
 /// It takes chunks from the page allocator when it needs them and keeps them.
@@ -56,12 +60,19 @@ impl Default for Tlsf {
 #[cold]
 fn grow(pool: &mut Pool, layout: Layout) -> Option<()> {
     let needed = Pool::area_for(layout)?;
-    let take = |bytes: usize| {
+    let take = |bytes: usize, most: usize| {
         let pages = bytes.div_ceil(PAGE_SIZE);
-        Some((unilith_mem_api::allocate(pages)?, pages * PAGE_SIZE))
+        let memory = if pages > most { None } else { unilith_mem_api::allocate(pages) };
+        Some((memory?, pages * PAGE_SIZE))
+    };
+    let most = match KEPT {
+        0 => usize::MAX,
+        kept => unilith_mem_api::free_pages().saturating_sub(kept),
     };
     // When memory is scarce, what is needed has to do.
-    let (start, len) = take(needed.max(CHUNK)).or_else(|| take(needed))?;
+    let taken = take(needed.max(CHUNK), most).or_else(|| take(needed, most));
+    let small = layout.size() < PAGE_SIZE;
+    let (start, len) = taken.or_else(|| if small { take(needed, usize::MAX) } else { None })?;
     // SAFETY: these pages are ours now and are never given back.
     unsafe { pool.add_area(start, len) };
     Some(())

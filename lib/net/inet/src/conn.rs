@@ -77,6 +77,7 @@ pub struct Conn {
     /// When it is given up.
     pub expires: u64,
     keep_alive: u64,
+    no_delay: bool,
     pub error: Option<NetError>,
     /// Nothing is left to be done.
     pub over: bool,
@@ -94,6 +95,8 @@ pub struct Conn {
     /// It did not get its turn, as the buffers were away.
     missed: bool,
     unresolved: bool,
+    /// Something came from elsewhere than `hop`: its address may have changed.
+    moved: bool,
     deferred: Vec<(Segment, Vec<u8>)>,
 }
 
@@ -116,6 +119,7 @@ impl Conn {
             owed: NEVER,
             expires: if owner == Owner::Application { now.saturating_add(CONNECT) } else { NEVER },
             keep_alive: 0,
+            no_delay: false,
             error: None,
             over: false,
             unread: 0,
@@ -127,6 +131,7 @@ impl Conn {
             closing: false,
             missed: false,
             unresolved: false,
+            moved: false,
             deferred: Vec::new(),
         }
     }
@@ -134,14 +139,21 @@ impl Conn {
     pub fn set_options(&mut self, options: Options) {
         self.abort_on_close = options.abort_on_close;
         self.keep_alive = options.keep_alive.map_or(0, |seconds| u64::from(seconds) * SECOND);
+        self.no_delay = options.no_delay;
         let Some(tcb) = &mut self.tcb else { return };
         tcb.set_no_delay(options.no_delay);
+    }
+
+    /// Whether silence says something of the other end. A call that is not answered is repeated
+    /// anyway, for a time of its own.
+    fn is_kept_alive(&self) -> bool {
+        self.keep_alive > 0 && !matches!(self.state, Tcp::SynSent | Tcp::SynReceived)
     }
 
     /// Starts probes after a time of silence, and ends them when something is heard again: when to
     /// look again.
     fn watch_silence(&mut self, now: u64) -> u64 {
-        if self.keep_alive == 0 {
+        if !self.is_kept_alive() {
             return NEVER;
         }
         let due = self.heard.saturating_add(self.keep_alive);
@@ -189,13 +201,13 @@ impl Conn {
         let mut news = unread > self.unread || writable && !self.writable;
         (self.unread, self.writable) = (unread, writable);
         if state != self.state {
-            use Tcp::{Closed, Closing, Established, LastAck, SynSent, TimeWait};
+            use Tcp::{CloseWait, Closed, Closing, Established, LastAck, SynSent, TimeWait};
             let graceful = matches!(self.state, LastAck | Closing | TimeWait);
             if state == Closed && self.error.is_none() && !graceful {
                 let refused = self.state == SynSent;
                 self.error = Some(if refused { NetError::Refused } else { NetError::Reset });
             }
-            if state == Established {
+            if matches!(state, Established | CloseWait) {
                 self.expires = NEVER;
             }
             self.state = state;
@@ -225,9 +237,9 @@ impl Conn {
         let owes = !self.over && tcb.owes();
         self.owed = if owes { self.owed.min(now) } else { NEVER };
         let silence = self.owed.saturating_add(SILENCE);
-        let dead = match self.keep_alive {
-            0 => NEVER,
-            interval => self.heard.saturating_add(KEEP_ALIVES * interval),
+        let dead = match self.is_kept_alive() {
+            true => self.heard.saturating_add(KEEP_ALIVES * self.keep_alive),
+            false => NEVER,
         };
         self.expires.min(silence).min(dead)
     }
@@ -252,10 +264,17 @@ impl State {
         }
     }
 
-    /// A segment for a connection.
-    pub fn deliver(&mut self, id: Id, header: &Segment, payload: &[u8]) -> Verdict {
+    /// A segment for a connection. `hop`: who sent the frame, if that is known.
+    pub fn deliver(
+        &mut self,
+        id: Id,
+        hop: Option<Mac>,
+        header: &Segment,
+        payload: &[u8],
+    ) -> Verdict {
         let now = self.now;
         let Some(conn) = self.conns.get_mut(id) else { return Verdict::Taken };
+        conn.moved |= hop.is_some() && conn.hop.is_some() && hop != conn.hop;
         let Some(tcb) = &mut conn.tcb else {
             if conn.over {
                 return Verdict::Foreign;
@@ -298,7 +317,8 @@ impl State {
             self.acks.pop_front();
             let Some(conn) = self.conns.get_mut(id) else { continue };
             conn.delays = false;
-            // While the buffers are away nobody knows; there will be a turn when they are back.
+            // While the buffers are away nobody knows; there will be a turn when they are back, and
+            // it will be in the list again if it is not due by then.
             let at = conn.tcb.as_ref().map_or(self.now, |tcb| tcb.ack_deadline());
             if at <= self.now {
                 self.touch(id);
@@ -343,6 +363,11 @@ impl State {
             conn.error.get_or_insert(NetError::TimedOut);
             tcb.abort();
         }
+        if tcb.is_over() {
+            // Nothing is to be said, so it does not matter where to.
+            self.news(id);
+            return self.finish(id);
+        }
         let doubtful = tcb.timeouts() >= DOUBTS && tcb.deadline() <= now;
         let hop = match self.hop(id, doubtful) {
             Some(hop) => hop,
@@ -381,17 +406,22 @@ impl State {
         }
         if let Some(hop) = conn.hop
             && !doubtful
+            && !conn.moved
         {
             return Some(hop);
         }
-        let next = self.addresses.next_hop(conn.flow.remote.addr)?;
+        let Some(next) = self.addresses.next_hop(conn.flow.remote.addr) else {
+            // No gateway to ask for: where it came from is all that is known.
+            return conn.hop;
+        };
         if doubtful && conn.hop.take().is_some() {
-            self.neighbours.doubt(next);
+            self.neighbours.doubt(next, self.now);
         }
         let own = self.links.ethernet.as_ref()?.address.0;
         match self.neighbours.find(next, own, &self.addresses, self.now) {
             Way::To(hop) => {
                 conn.hop = Some(hop);
+                conn.moved = false;
                 return Some(hop);
             }
             Way::Ask(question) => question.iter().for_each(|frame| self.links.ask(frame)),
@@ -399,7 +429,8 @@ impl State {
         if !core::mem::replace(&mut conn.unresolved, true) {
             self.unresolved.push(id);
         }
-        None
+        // Unless it is silent, it may well be where it was.
+        conn.hop
     }
 
     /// Tells whoever has a connection of what happened to it.
@@ -431,11 +462,17 @@ impl State {
 
     /// The application gives the buffers of a connection back.
     /// `busy`: it has something to say.
-    pub fn give_back(&mut self, id: Id, tcb: Box<Tcb>, busy: bool) {
+    pub fn give_back(&mut self, id: Id, mut tcb: Box<Tcb>, busy: bool) {
         let Some(conn) = self.conns.get_mut(id) else { return };
+        tcb.set_no_delay(conn.no_delay);
         conn.unread = tcb.unread();
         conn.writable = tcb.is_writable();
         let busy = core::mem::take(&mut conn.missed) || busy || conn.closing;
+        // The list may have come to it meanwhile, and left it out.
+        let ack_at = tcb.ack_deadline();
+        if ack_at != NEVER && !core::mem::replace(&mut conn.delays, true) {
+            self.acks.push_back((ack_at, id));
+        }
         conn.tcb = Some(tcb);
         if core::mem::take(&mut conn.closing) {
             conn.close();
@@ -447,7 +484,7 @@ impl State {
             self.wake(&queue);
         }
         for (header, payload) in deferred {
-            self.deliver(id, &header, &payload);
+            self.deliver(id, None, &header, &payload);
         }
         if over {
             self.strip(id);

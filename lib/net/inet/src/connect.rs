@@ -73,8 +73,7 @@ impl State {
         if !is_room(0) {
             return Err(NetError::NoMemory);
         }
-        // RFC 6528: no sequence number says anything about another.
-        let iss = self.random() as u32;
+        let iss = self.initial(&flow);
         let mss = mss(self.links.caps(link), to.addr);
         let (tx, rx) = rings();
         let tcb = Box::new(Tcb::connect(flow.ports(), iss, mss, tx, rx));

@@ -18,7 +18,7 @@ impl Flow {
     }
 
     /// As words, for hashing.
-    fn words(&self) -> ([u64; 4], u64) {
+    pub fn words(&self) -> [u64; 5] {
         let ports = u64::from(self.local.port) << 16 | u64::from(self.remote.port);
         let split = |address: IpAddress| match address {
             IpAddress::Ipv4(address) => [0, u32::from(address).into()],
@@ -28,13 +28,13 @@ impl Flow {
             }
         };
         let ([a, b], [c, d]) = (split(self.local.addr), split(self.remote.addr));
-        ([a, b, c, d], ports)
+        [a, b, c, d, ports]
     }
 }
 
 impl Hash for Flow {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let ([a, b, c, d], ports) = self.words();
+        let [a, b, c, d, ports] = self.words();
         if a | c | (b | d) >> 32 == 0 {
             state.write_u64(b << 32 | d);
         } else {

@@ -23,8 +23,15 @@ const SECOND: u64 = 1_000_000_000;
 /// Times that the answer is sent. Linux sends it six times.
 const TRIES: u32 = 4;
 
+/// Bytes that growing takes for each that there is, about: twice what it has.
+const GROWTH: usize = 3 * (size_of::<(Flow, Half)>() + size_of::<(Flow, u64)>());
+/// So many may be half open in any case.
+const LEAST: usize = 16;
+
 #[derive(Clone, Copy)]
 struct Half {
+    /// Tells it from others of its flow.
+    number: u64,
     listener: Id,
     link: Link,
     hop: Mac,
@@ -37,15 +44,21 @@ struct Half {
 /// The table of half-open connections.
 pub struct HalfOpen {
     table: HashMap<Flow, Half, Secret>,
-    /// By age. What is not in the table any more stays here for a while.
-    order: VecDeque<Flow>,
+    /// By age, with their numbers. What is not in the table any more, or with another number, stays
+    /// here for a while.
+    order: VecDeque<(Flow, u64)>,
+    /// How many there were.
+    count: u64,
     /// When the first answer has to be repeated.
     pub next: u64,
+    /// As many as it may have.
+    limit: usize,
 }
 
 impl HalfOpen {
     pub fn new(secret: Secret) -> Self {
-        Self { table: HashMap::with_hasher(secret), order: VecDeque::new(), next: NEVER }
+        let (table, order) = (HashMap::with_hasher(secret), VecDeque::new());
+        Self { table, order, count: 0, next: NEVER, limit: crate::HALF_OPEN }
     }
 
     pub fn contains(&self, flow: &Flow) -> bool {
@@ -61,16 +74,36 @@ impl HalfOpen {
         self.table.retain(|_, half| half.listener != listener);
     }
 
+    /// Forgets in the order of age what is not in the table any more.
+    fn tidy(&mut self) {
+        let Self { table, order, .. } = self;
+        order.retain(|(flow, number)| table.get(flow).is_some_and(|half| half.number == *number));
+    }
+
     /// Makes room for one more; how many had to go.
     fn make_room(&mut self) -> u64 {
+        if self.table.is_empty() {
+            self.limit = crate::HALF_OPEN;
+        }
+        // A flood does not take the last memory. A half of what there is fits into the tables that
+        // there are, whatever was removed from these.
+        let full =
+            self.table.len() == self.table.capacity() || self.order.len() == self.order.capacity();
+        if full && !is_room(self.order.len() * GROWTH) {
+            self.tidy();
+            self.limit = (self.table.len() / 2).max(LEAST);
+        }
         let mut evicted = 0;
-        while self.table.len() >= crate::HALF_OPEN
-            && let Some(oldest) = self.order.pop_front()
+        while self.table.len() >= self.limit
+            && let Some((oldest, number)) = self.order.pop_front()
         {
-            evicted += u64::from(self.table.remove(&oldest).is_some());
+            if self.table.get(&oldest).is_some_and(|half| half.number == number) {
+                self.table.remove(&oldest);
+                evicted += 1;
+            }
         }
         if self.order.len() >= 2 * crate::HALF_OPEN {
-            self.order.retain(|flow| self.table.contains_key(flow));
+            self.tidy();
         }
         evicted
     }
@@ -83,20 +116,21 @@ impl State {
             self.statistics.dropped += 1;
             return;
         }
+        self.half.count += 1;
         let half = Half {
+            number: self.half.count,
             listener,
             link,
             hop: segment.hop,
             peer: Peer::of(&segment.header),
-            // RFC 6528: no sequence number says anything about another.
-            iss: self.random() as u32,
+            iss: self.initial(&segment.flow),
             tries: 1,
             at: self.now.saturating_add(SECOND),
         };
         self.syn_ack(&segment.flow, &half);
         self.statistics.evicted += self.half.make_room();
         self.half.table.insert(segment.flow, half);
-        self.half.order.push_back(segment.flow);
+        self.half.order.push_back((segment.flow, half.number));
         self.half.next = self.half.next.min(half.at);
     }
 
@@ -150,7 +184,7 @@ impl State {
         conn.hop = Some(segment.hop);
         conn.set_options(options);
         let id = self.add(conn);
-        self.deliver(id, &segment.header, segment.payload);
+        self.deliver(id, Some(segment.hop), &segment.header, segment.payload);
         use unilith_tcp::State::{CloseWait, Established};
         let state = self.conns.get(id).map(|conn| conn.state);
         if !matches!(state, Some(Established | CloseWait)) {

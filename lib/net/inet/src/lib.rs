@@ -10,7 +10,8 @@
 //! - Buffers take memory as they are used (`buffers`).
 //! - Where the next host is, a connection learns from the frame that opened it, or by asking
 //!   (`neighbours`).
-//! - Initial sequence numbers come from a hash under a secret key; none tells of another.
+//! - Initial sequence numbers come from a hash under a secret key and the clock; none tells of
+//!   another flow's.
 //! - What an application sends waits until it waits, unless it is a full segment (`eager`).
 //! - Received fragments of IP are dropped; datagrams that do not fit a frame are refused.
 #![no_std]

@@ -122,6 +122,11 @@ impl State {
         if resets || !received.flags.has(Flags::ACK | Flags::SYN) {
             return;
         }
+        // An answer to this would be answered by one that remembers as well, and so on.
+        let says = !segment.payload.is_empty() || received.flags.has(Flags::SYN | Flags::FIN);
+        if !says && received.seq == past.ack {
+            return;
+        }
         let (from, to) = segment.flow.ports();
         let (seq, ack, flags) = (past.next, past.ack, Flags::ACK);
         let header = unilith_tcp::Segment { from, to, seq, ack, flags, ..Default::default() };

@@ -24,6 +24,10 @@ const SECOND: u64 = 1_000_000_000;
 /// How long an answer is believed.
 const BELIEVED: u64 = 60 * SECOND;
 
+/// How long it is not even doubted: hosts behind a gateway fall silent at any time, and are not to
+/// keep it from others.
+const FRESH: u64 = 10 * SECOND;
+
 /// Between two questions.
 const PATIENCE: u64 = SECOND;
 
@@ -73,8 +77,10 @@ impl Neighbours {
     }
 
     /// What was known of `next` does not seem to be true any more.
-    pub fn doubt(&mut self, next: IpAddress) {
-        if let Some(neighbour) = self.table.get_mut(&next) {
+    pub fn doubt(&mut self, next: IpAddress, now: u64) {
+        if let Some(neighbour) = self.table.get_mut(&next)
+            && neighbour.until <= now.saturating_add(BELIEVED - FRESH)
+        {
             neighbour.until = 0;
         }
     }

@@ -120,6 +120,14 @@ impl State {
         self.secret.hash(&[self.counter, self.now])
     }
 
+    /// The initial sequence number of a connection (RFC 6528): it says nothing of those of other
+    /// flows, and is above those of the same one that were used before, for whoever remembers.
+    pub fn initial(&self, flow: &Flow) -> u32 {
+        // As fast as Linux': the circle takes longer than TIME-WAIT.
+        const TICK: u64 = 64;
+        (self.secret.hash(&flow.words()) as u32).wrapping_add((self.now / TICK) as u32)
+    }
+
     /// Has `queue` woken, later.
     pub fn wake(&mut self, queue: &Arc<WaitQueue>) {
         if !self.wakes.last().is_some_and(|last| Arc::ptr_eq(last, queue)) {
@@ -219,7 +227,8 @@ impl State {
     /// can be outside.
     fn is_for_us(&self, header: Header, from: IpEndpoint, to: IpAddress) -> bool {
         let here = self.links.ethernet.as_ref().is_some_and(|e| e.address == header.to);
-        here && from.port != 0
+        here && header.from.is_unicast()
+            && from.port != 0
             && is_host(from.addr)
             && !is_loopback(from.addr)
             && !self.addresses.has(from.addr)
@@ -241,7 +250,7 @@ impl State {
     fn segment(&mut self, link: Link, segment: &Segment<'_>) {
         let (flow, header) = (&segment.flow, &segment.header);
         if let Some(&id) = self.flows.get(flow) {
-            if self.deliver(id, header, segment.payload) == Verdict::Foreign {
+            if self.deliver(id, Some(segment.hop), header, segment.payload) == Verdict::Foreign {
                 self.refuse(link, segment);
             }
             return;

@@ -1,8 +1,9 @@
 //! TIME-WAIT: what is left of a connection that this side closed first.
 //!
 //! No buffers and no socket, only the numbers that answer a late segment (RFC 9293, 3.10.7.4).
-//! The table is bounded; when it is full the oldest is forgotten.
+//! The table is bounded, by less if it cannot grow; when it is full the oldest is forgotten.
 
+use crate::buffers::is_room;
 use crate::flow::Flow;
 use crate::hash::Secret;
 use alloc::collections::VecDeque;
@@ -10,6 +11,11 @@ use hashbrown::HashMap;
 
 /// Nanoseconds that a connection is remembered: twice a maximum segment lifetime of 15 s.
 const DURATION: u64 = 30_000_000_000;
+
+/// Bytes that growing takes for each connection that is remembered, about: twice what it has.
+const GROWTH: usize = 3 * (size_of::<(Flow, Past)>() + size_of::<(u64, Flow)>());
+/// So many are remembered in any case.
+const LEAST: usize = 16;
 
 /// A connection that is over.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +42,13 @@ impl TimeWait {
 
     pub fn insert(&mut self, now: u64, flow: Flow, next: u32, ack: u32) {
         self.expire(now);
+        // Clients, however many, do not take the last memory. A half of what there is fits into the
+        // tables that there are, whatever was removed from these.
+        let full =
+            self.past.len() == self.past.capacity() || self.order.len() == self.order.capacity();
+        if full && !is_room(self.order.len() * GROWTH) {
+            self.limit = (self.order.len() / 2).max(LEAST);
+        }
         while self.order.len() >= self.limit {
             self.forget_oldest();
         }

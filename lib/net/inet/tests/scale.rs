@@ -3,8 +3,10 @@
 mod fake;
 
 use fake::*;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use unilith_net_api::NetError;
+use unilith_inet::Addresses;
+use unilith_net_api::{NetError, Socket};
 
 #[test]
 fn a_packet_costs_the_same_beside_ten_thousand_idle_connections() {
@@ -99,6 +101,33 @@ fn a_flood_of_syns_is_bounded_and_passes() {
     transfer(&world, &client, &server, b"meant");
     world.pass(60 * SECOND);
     assert_eq!(world.b.statistics().half_open, 0);
+}
+
+#[test]
+fn a_flood_of_syns_leaves_the_last_memory() {
+    let world = World::new();
+    let listener = world.listen(80, 16);
+    world.connection(&listener);
+    let flood = |from: u32| {
+        for index in from..from + 2000_u32 {
+            let [_, _, c, d] = index.to_be_bytes();
+            world.nic_b.inject(&syn([10, 9, c, d], 1024, index));
+            if index % 50 == 0 {
+                world.b.poll();
+                while world.nic_a.receive_and_drop() {}
+            }
+        }
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    };
+    let before = fake::FREE_PAGES.replace(0);
+    flood(0);
+    let statistics = world.b.statistics();
+    assert!((10..200).contains(&statistics.half_open), "{statistics:?}");
+    assert!(statistics.evicted > 1800, "{statistics:?}");
+    fake::FREE_PAGES.set(before);
+    let (client, server) = world.connection(&listener);
+    transfer(&world, &client, &server, b"meant");
 }
 
 #[test]
@@ -214,4 +243,183 @@ fn a_reset_ends_what_is_half_open_if_it_fits() {
         world.b.statistics().half_open
     };
     assert_eq!((reset(77), reset(79), reset(78)), (1, 1, 0));
+}
+
+/// A connection from a host that does not exist: B's end, and the frame that established it.
+fn by_hand(world: &World, from: [u8; 4]) -> (Arc<dyn Socket>, Vec<u8>) {
+    let listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    world.nic_b.inject(&syn(from, 5000, 77));
+    world.b.poll();
+    let answer = world.nic_b.take_log().pop().unwrap();
+    let mut ack = syn(from, 5000, 78);
+    let iss = u32::from_be_bytes(answer[38..42].try_into().unwrap());
+    ack[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
+    ack[47] = 0x10;
+    let (from, to) = (std::net::Ipv4Addr::from(from).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut ack[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&ack);
+    world.b.poll();
+    (listener.accept().unwrap(), ack)
+}
+
+#[test]
+fn a_gateway_that_moved_is_found_by_who_only_listens() {
+    let world = World::new();
+    let far = [10, 9, 0, 1];
+    let (_server, frame) = by_hand(&world, far);
+    // The same from another address of Ethernet, and out of window: to be acknowledged.
+    let mut frame = frame;
+    frame[6..12].copy_from_slice(&[0x52, 0x54, 0, 0, 0, 9]);
+    frame[38..42].copy_from_slice(&77_u32.to_be_bytes());
+    let (from, to) = (std::net::Ipv4Addr::from(far).into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut frame[34..]).fill_checksum(&from, &to);
+    let acknowledged = || {
+        set_now(now() + SECOND);
+        world.nic_b.inject(&frame);
+        world.b.poll();
+        let log = world.nic_b.take_log();
+        (log.last().unwrap()[5], log.iter().any(|frame| frame[12..14] == [8, 6]))
+    };
+    assert_eq!(acknowledged(), (1, true), "who says so is not believed, but the gateway is asked");
+    let mut answer = vec![0x52, 0x54, 0, 0, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 8, 6];
+    answer.extend([0, 1, 8, 0, 6, 4, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 10, 0, 0, 254]);
+    answer.extend([0x52, 0x54, 0, 0, 0, 2, 10, 0, 0, 2]);
+    world.nic_b.inject(&answer);
+    world.b.poll();
+    assert_eq!(acknowledged(), (9, false));
+}
+
+#[test]
+fn who_came_through_an_unknown_gateway_is_answered_through_it() {
+    let (nic_a, nic_b) = Nic::pair(unilith_net_api::Offload::default());
+    let b = unilith_inet::Net::new(
+        Some(nic_b.clone()),
+        Addresses { gateway: None, ..address(B) },
+        [3, 4],
+    );
+    let a = unilith_inet::Net::new(Some(nic_a.clone()), address(A), [1, 2]);
+    let world = World { a, b, nic_a, nic_b };
+    let (server, _) = by_hand(&world, [10, 9, 0, 1]);
+    send(&server, b"answer").unwrap();
+    for _ in 0..200 {
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+        set_now(now() + SECOND / 2);
+    }
+    let tries = world.nic_b.take_log().len();
+    assert!(tries >= 6, "sent {tries} times in 100 seconds");
+}
+
+#[test]
+fn who_calls_again_is_the_newest_that_is_half_open() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    let call = |port: u16, seq: u32| {
+        world.nic_b.inject(&syn([10, 0, 0, 1], port, seq));
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    };
+    call(5000, 77);
+    (0..1022).for_each(|other| call(6000 + other, 1));
+    call(5000, 99);
+    call(8000, 1);
+    assert_eq!(world.b.statistics().half_open, 1024);
+    call(8001, 1);
+    assert_eq!(world.b.statistics().half_open, 1024);
+    let mut reset = syn([10, 0, 0, 1], 5000, 100);
+    reset[47] = 0x04;
+    let (from, to) = (A.into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut reset[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&reset);
+    world.b.poll();
+    assert_eq!(world.b.statistics().half_open, 1023, "the newest was forgotten first");
+}
+
+#[test]
+fn frames_from_nobody_are_not_answered_to_everybody() {
+    let world = World::new();
+    let _listener = world.listen(80, 16);
+    world.nic_b.take_log();
+    for port in [80, 81] {
+        let mut frame = syn([10, 0, 0, 1], 5000, 77);
+        frame[36..38].copy_from_slice(&u16::to_be_bytes(port));
+        let (from, to) = (A.into(), B.into());
+        smoltcp::wire::TcpPacket::new_unchecked(&mut frame[34..]).fill_checksum(&from, &to);
+        frame[6..12].fill(0xff);
+        world.nic_b.inject(&frame);
+        world.b.poll();
+    }
+    assert_eq!(world.nic_b.take_log().len(), 0);
+}
+
+/// The gateway answers who asks for it: whether somebody did.
+fn gateway_answers(world: &World) -> bool {
+    let asked = world.nic_b.take_log().iter().any(|frame| frame[12..14] == [8, 6]);
+    if asked {
+        let mut answer = vec![0x52, 0x54, 0, 0, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 8, 6];
+        answer.extend([0, 1, 8, 0, 6, 4, 0, 2, 0x52, 0x54, 0, 0, 0, 9, 10, 0, 0, 254]);
+        answer.extend([0x52, 0x54, 0, 0, 0, 2, 10, 0, 0, 2]);
+        world.nic_b.inject(&answer);
+    }
+    asked
+}
+
+#[test]
+fn clients_that_vanish_do_not_hide_the_gateway() {
+    let world = World::new();
+    let dead = [[10, 9, 0, 1], [10, 9, 0, 2]].map(|host| {
+        let (server, _) = by_hand(&world, host);
+        send(&server, b"are you there").unwrap();
+        world.b.poll();
+        set_now(now() + 3 * SECOND / 10);
+        server
+    });
+    // The second one has its doubts, too, right after the first one's were dispelled.
+    let mut asked = false;
+    let mut doubts = None;
+    while doubts.is_none_or(|since| now() < since + SECOND / 2) {
+        world.b.poll();
+        if gateway_answers(&world) {
+            asked = true;
+            doubts = doubts.or(Some(now()));
+            world.b.poll();
+        }
+        while world.nic_a.receive_and_drop() {}
+        set_now(now() + SECOND / 20);
+    }
+    assert!(asked && dead.iter().all(|server| server.take_error().is_none()));
+    let call = world.b.tcp(false).unwrap();
+    assert_eq!(call.connect(ip([10, 9, 0, 9].into(), 80)), Err(NetError::InProgress));
+    let log = world.nic_b.take_log();
+    let calls = log.iter().filter(|frame| frame[12..14] == [8, 0] && frame[33] == 9).count();
+    assert_eq!(calls, 1, "where the gateway is was told half a second ago");
+}
+
+#[test]
+fn a_call_that_is_answered_and_closed_at_once_is_established() {
+    let world = World::new();
+    world.nic_b.take_log();
+    let call = world.b.tcp(false).unwrap();
+    assert_eq!(call.connect(ip(A, 5000)), Err(NetError::InProgress));
+    // A says where it is, and no more.
+    world.a.poll();
+    world.b.poll();
+    let sent = world.nic_b.take_log().pop().unwrap();
+    let iss = u32::from_be_bytes(sent[38..42].try_into().unwrap());
+    let mut answer = syn(A.octets(), 5000, 77);
+    answer[36..38].copy_from_slice(&sent[34..36]);
+    answer[42..46].copy_from_slice(&iss.wrapping_add(1).to_be_bytes());
+    answer[47] = 0x13;
+    let (from, to) = (A.into(), B.into());
+    smoltcp::wire::TcpPacket::new_unchecked(&mut answer[34..]).fill_checksum(&from, &to);
+    world.nic_b.inject(&answer);
+    world.b.poll();
+    assert!(call.ready().send && call.ready().receive_closed, "{:?}", call.ready());
+    for _ in 0..100 {
+        set_now(now() + SECOND);
+        world.b.poll();
+        while world.nic_a.receive_and_drop() {}
+    }
+    assert_eq!(call.take_error(), None, "a call has a minute, a connection has not");
 }

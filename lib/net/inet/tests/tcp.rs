@@ -503,3 +503,156 @@ fn buffers_are_lent_without_a_lock() {
     assert_eq!((len, &seen[..]), (Ok(5), &b"first"[..]));
     assert_eq!(receive(&server).unwrap(), b"second");
 }
+
+#[test]
+fn who_does_not_answer_a_call_is_not_asked_for_a_sign_of_life() {
+    let world = World::new();
+    let client = world.a.tcp(false).unwrap();
+    client.set_keep_alive(Some(5));
+    // Where it is is known: only the answer is missing.
+    let refused = world.connect(81);
+    world.until(5, || refused.ready().closed);
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    let before = world.a.statistics().turns;
+    world.pass(10 * SECOND);
+    let turns = world.a.statistics().turns - before;
+    assert!(turns < 20, "{turns} turns in ten seconds of silence");
+}
+
+#[test]
+fn two_that_remember_a_connection_do_not_answer_each_other_for_ever() {
+    let world = World::new();
+    let listener = world.listen(80, 3);
+    let (client, server) = world.connection(&listener);
+    world.pass(SECOND);
+    world.nic_b.take_log();
+    client.shutdown(Shutdown::Send).unwrap();
+    server.shutdown(Shutdown::Send).unwrap();
+    world.pass(SECOND);
+    assert_eq!(world.a.statistics().time_wait, 1);
+    assert_eq!(world.b.statistics().time_wait, 1);
+    let last = world.nic_b.take_log().pop().unwrap();
+    let before = world.nic_a.sent.load(Ordering::Relaxed);
+    // The wire doubles the last acknowledgement, or somebody makes one up.
+    world.nic_a.inject(&last);
+    for _ in 0..20 {
+        world.a.poll();
+        world.b.poll();
+    }
+    let answers = world.nic_a.sent.load(Ordering::Relaxed) - before;
+    assert!(answers < 2, "{answers} answers");
+}
+
+#[test]
+fn a_window_that_opens_unheard_is_asked_for() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, server) = world.connection(&listener);
+    let data = pattern(50_000);
+    assert_eq!(send(&client, &data[..20_000]), Ok(20_000));
+    world.pass(SECOND);
+    // More than fits: what is left waits, and the application has nothing to add.
+    assert_eq!(send(&client, &data[20_000..]), Ok(30_000));
+    world.pass(SECOND / 10);
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    let mut got = receive(&server).unwrap();
+    world.b.poll();
+    world.faults(Faults::default());
+    world.until(10, || {
+        got.extend(receive(&server).unwrap_or_default());
+        got.len() == data.len()
+    });
+    assert!(got == data);
+}
+
+#[test]
+fn an_option_that_is_set_while_buffers_are_lent_counts() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, _server) = world.connection(&listener);
+    let _ = client.send(&mut |room| {
+        client.set_no_delay(true);
+        room[0] = 1;
+        1
+    });
+    world.a.poll();
+    let before = world.nic_a.sent.load(Ordering::Relaxed);
+    send(&client, b"second").unwrap();
+    world.a.poll();
+    assert_eq!(world.nic_a.sent.load(Ordering::Relaxed) - before, 1, "it waits for the first");
+}
+
+#[test]
+fn an_acknowledgement_that_came_due_while_buffers_were_lent_is_sent() {
+    const MS: u64 = SECOND / 1000;
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let (client, server) = world.connection(&listener);
+    world.pass(SECOND);
+    let start = now();
+    let both = |at: u64| {
+        set_now(start + at);
+        world.a.poll();
+        world.b.poll();
+    };
+    send(&client, b"one").unwrap();
+    both(0);
+    assert_eq!(receive(&server).unwrap(), b"one");
+    // This takes the acknowledgement along; the next one is delayed from the fourth on.
+    send(&server, b"answer").unwrap();
+    world.b.poll();
+    both(MS);
+    send(&client, b"two").unwrap();
+    both(4 * MS);
+    // The first would have been due.
+    let taken = server.receive(false, &mut |bytes| {
+        both(6 * MS);
+        bytes.len()
+    });
+    assert_eq!(taken, Ok(3));
+    both(7 * MS);
+    let before = world.nic_b.sent.load(Ordering::Relaxed);
+    both(20 * MS);
+    assert_eq!(world.nic_b.sent.load(Ordering::Relaxed) - before, 1, "nobody acknowledges");
+}
+
+#[test]
+fn a_call_that_nobody_waits_for_is_forgotten() {
+    let world = World::new();
+    let nobody = world.a.tcp(false).unwrap();
+    assert_eq!(nobody.connect(ip(Ipv4Addr::new(10, 0, 0, 77), 80)), Err(NetError::InProgress));
+    drop(nobody);
+    world.pass(SECOND / 10);
+    assert_eq!(world.a.statistics().connections, 0);
+}
+
+#[test]
+fn keep_alive_does_not_shorten_a_call() {
+    let world = World::new();
+    let client = world.a.tcp(false).unwrap();
+    client.set_keep_alive(Some(1));
+    world.faults(Faults { lose: 255, ..Faults::default() });
+    assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+    world.pass(10 * SECOND);
+    assert_eq!(client.take_error(), None);
+}
+
+#[test]
+fn a_port_that_is_used_again_needs_no_second_call() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    for turn in 0..12 {
+        let client = world.a.tcp(false).unwrap();
+        client.bind(ip(A, 4000), true).unwrap();
+        assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+        world.pass(SECOND / 10);
+        let server = listener.accept().unwrap_or_else(|_| panic!("call {turn} is not answered"));
+        // The server remembers it: a new call has to be above the old one.
+        drop(server);
+        world.pass(SECOND / 10);
+        drop(client);
+        world.pass(SECOND / 10);
+        assert_eq!(world.b.statistics().time_wait, 1);
+    }
+}

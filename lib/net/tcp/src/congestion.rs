@@ -87,6 +87,12 @@ impl Congestion {
         true
     }
 
+    /// A SYN was lost, and then another one got through: nothing was under way yet that tells how
+    /// much may be (RFC 5681, 3.1).
+    pub fn call_was_lost(&mut self, mss: u32) {
+        self.window = mss;
+    }
+
     /// The retransmission timer ran out, with `una` to `max` under way.
     pub fn timed_out(&mut self, una: u32, max: u32, mss: u32) {
         self.threshold = (max.wrapping_sub(una) / 2).max(2 * mss);

@@ -5,8 +5,8 @@ use crate::segment::{Flags, Segment};
 use crate::seq::{at_most, before, between, later};
 use crate::tcb::{Peer, State, Tcb};
 
-/// Between two answers to what is out of window and carries nothing, nanoseconds: otherwise two
-/// ends that disagree would answer each other for ever.
+/// Between two answers to what does not fit and carries nothing new, nanoseconds: otherwise two ends
+/// that disagree would answer each other for ever (RFC 5961, 7).
 const QUIET: u64 = 500_000_000;
 
 /// What became of a segment.
@@ -29,6 +29,7 @@ impl Tcb {
             && segment.flags.0 & special.0 == Flags::ACK.0
             && segment.seq == self.expected
             && self.gaps.is_empty()
+            && self.fin.is_none()
             && payload.len() <= between(self.expected, self.edge)
             && at_most(self.una, segment.ack)
             && at_most(segment.ack, self.max)
@@ -89,6 +90,8 @@ impl Tcb {
             // Both ends called: the SYN again, with the acknowledgement of this side's.
             segment.seq = self.expected;
             segment.flags.0 &= !Flags::SYN.0;
+            // The window of a SYN is never scaled.
+            segment.window >>= self.send_scale;
         }
         let segment = &segment;
         let len = payload.len() as u32 + u32::from(segment.flags.has(Flags::FIN));
@@ -105,20 +108,34 @@ impl Tcb {
             if segment.seq == self.expected {
                 self.end();
             } else if starts_within {
-                self.ack_now = true;
+                self.challenge(now);
             }
             return Verdict::Taken;
         }
         if !(starts_within || ends_within || spans) {
-            if len > 0 || now >= self.quiet_until {
-                self.quiet_until = now.saturating_add(QUIET);
+            if len > 0 {
+                // It was sent again: what acknowledged it was lost.
                 self.ack_now = true;
+            } else {
+                self.challenge(now);
+            }
+            // Who tried a closed window with a byte, or a FIN, does not know that it was taken, and
+            // stays before it. Both may have: if neither believed what the other acknowledges from
+            // there, they would never agree again.
+            if segment.seq.wrapping_add(1) == self.expected
+                && segment.flags.has(Flags::ACK)
+                && !segment.flags.has(Flags::SYN)
+                && self.syn_acked
+                && at_most(self.una, segment.ack)
+                && at_most(segment.ack, self.max)
+            {
+                self.acknowledged(now, segment, false);
             }
             return Verdict::Taken;
         }
         if segment.flags.has(Flags::SYN) {
             // RFC 5961, 4.2.
-            self.ack_now = true;
+            self.challenge(now);
             return Verdict::Taken;
         }
         if !segment.flags.has(Flags::ACK) {
@@ -133,7 +150,7 @@ impl Tcb {
         let oldest = self.una.wrapping_sub(self.largest_window.max(1));
         if before(self.max, segment.ack) || before(segment.ack, oldest) {
             // RFC 5961, 5.2.
-            self.ack_now = true;
+            self.challenge(now);
             return Verdict::Taken;
         }
         if at_most(self.una, segment.ack) {
@@ -143,6 +160,14 @@ impl Tcb {
             self.receive(now, segment.seq, payload, segment.flags.has(Flags::FIN));
         }
         Verdict::Taken
+    }
+
+    /// Tells the other end what this one thinks, unless that was done just now.
+    fn challenge(&mut self, now: u64) {
+        if now >= self.quiet_until {
+            self.quiet_until = now.saturating_add(QUIET);
+            self.ack_now = true;
+        }
     }
 
     /// Everything up to `segment.ack`, which is not before `una`, has arrived; `bare`: the segment
@@ -161,7 +186,7 @@ impl Tcb {
             // The first.
             || self.largest_window == 0
         {
-            if window > 0 && self.window == 0 {
+            if window > 0 && self.window == 0 && self.largest_window > 0 {
                 self.persist = NEVER;
                 self.rtt.reset_backoff();
             }
@@ -176,15 +201,18 @@ impl Tcb {
     fn advance(&mut self, now: u64, ack: u32, acked: u32) {
         let syn = u32::from(!self.syn_acked);
         self.syn_acked = true;
-        let data = (acked - syn) as usize;
-        let fin = self.closing && !self.fin_acked && data > self.tx.len();
-        self.tx.consume(data);
+        let data = acked - syn;
+        let fin = self.closing && !self.fin_acked && data as usize > self.tx.len();
+        self.tx.consume(data as usize);
         self.una = ack;
         self.nxt = later(self.nxt, ack);
         self.rtt.acknowledged(ack, now);
-        self.rtt.reset_backoff();
+        if syn > 0 && self.rtt.silent() > 0 {
+            self.congestion.call_was_lost(self.mss);
+        }
+        self.rtt.heard();
         self.persist = NEVER;
-        self.resend = self.congestion.acknowledged(ack, acked, self.flight(), self.mss);
+        self.resend = self.congestion.acknowledged(ack, data, self.flight(), self.mss);
         self.retransmit =
             if ack == self.max { NEVER } else { now.saturating_add(self.rtt.timeout()) };
         if fin {

@@ -2,7 +2,7 @@
 
 use crate::NEVER;
 use crate::segment::{Flags, HEADER, Segment};
-use crate::seq::{between, later};
+use crate::seq::{before, between, later};
 use crate::tcb::{State, Tcb};
 
 /// What a call did.
@@ -32,7 +32,7 @@ impl Tcb {
             || self.reset
             || self.deadline() <= now
             || self.is_syn_due()
-            || self.owes() && self.plan(false).is_some()
+            || self.owes() && (self.is_stuck() || self.plan(false).is_some())
     }
 
     /// Sends what is to be sent, `most` segments if there are as many: `send` is given the header
@@ -99,14 +99,20 @@ impl Tcb {
             self.acknowledgement_sent();
             done.count += 1;
         }
-        if self.nxt == self.una
-            && self.persist == NEVER
-            && self.retransmit == NEVER
-            && !self.tx.is_empty()
-        {
+        if self.is_stuck() {
             self.persist = now.saturating_add(self.rtt.timeout());
         }
         done
+    }
+
+    /// Nothing is under way, and no timer runs: what is to be sent waits for a window, which may
+    /// have opened unheard.
+    #[inline]
+    fn is_stuck(&self) -> bool {
+        self.nxt == self.una
+            && self.persist == NEVER
+            && self.retransmit == NEVER
+            && !self.tx.is_empty()
     }
 
     /// Timers that ran out; true if a closed window is to be tried.
@@ -114,7 +120,9 @@ impl Tcb {
     fn due(&mut self, now: u64) -> bool {
         if self.retransmit <= now {
             self.retransmit = NEVER;
-            self.congestion.timed_out(self.una, self.max, self.mss);
+            if self.syn_acked {
+                self.congestion.timed_out(self.una, self.max, self.mss);
+            }
             self.rtt.back_off();
             self.resend = false;
             // All of it goes again, as far as the window allows.
@@ -250,12 +258,18 @@ impl Tcb {
         }
     }
 
-    /// A header without data. Its sequence number is that of what was never sent: one that went
-    /// back would be out of window at the other end, and with it what it acknowledges.
+    /// A header without data. Its sequence number is that of what was never sent, or the end of the
+    /// window if that was tried: one that went back, or farther than the window, would be dropped
+    /// by the other end, and with it what it acknowledges.
     #[inline]
     fn header(&self, flags: Flags) -> Segment {
         let (from, to) = self.ports;
-        Segment { from, to, seq: self.max, ack: self.expected, flags, ..Segment::default() }
+        let end = self.una.wrapping_add(self.window);
+        // A scaled window is rounded down: it may seem to end before what it had room for.
+        let rounding = if self.window > 0 { (1 << self.send_scale) - 1 } else { 0 };
+        let beyond = self.syn_acked && before(end.wrapping_add(rounding), self.max);
+        let seq = if beyond { end } else { self.max };
+        Segment { from, to, seq, ack: self.expected, flags, ..Segment::default() }
     }
 
     /// A header that acknowledges all that has arrived, and tells the window.

@@ -18,7 +18,11 @@ pub struct Rtt {
     /// Smoothed round-trip time; 0: not measured yet.
     smoothed: u64,
     variation: u64,
+    /// Doublings of the time-out. They stay until something is measured: a round trip that is
+    /// longer than the estimate could not be measured otherwise (RFC 6298, 5).
     backoffs: u32,
+    /// Time-outs since the other end was heard.
+    silent: u32,
     /// What is measured: the sequence number that ends it, and since when. Never a segment that
     /// was sent twice (Karn's algorithm).
     timed: Option<(u32, u64)>,
@@ -38,19 +42,25 @@ impl Rtt {
     /// The time was out.
     pub fn back_off(&mut self) {
         self.backoffs = (self.backoffs + 1).min(BACKOFFS);
+        self.silent = (self.silent + 1).min(BACKOFFS);
         self.timed = None;
     }
 
     /// Time-outs since the other end was heard.
     #[inline]
-    pub fn backoffs(&self) -> u32 {
-        self.backoffs
+    pub fn silent(&self) -> u32 {
+        self.silent
     }
 
     /// The other end is heard again.
     #[inline]
+    pub fn heard(&mut self) {
+        self.silent = 0;
+    }
+
+    /// What was waited for was no acknowledgement.
     pub fn reset_backoff(&mut self) {
-        self.backoffs = 0;
+        (self.backoffs, self.silent) = (0, 0);
     }
 
     /// New data up to `end` were sent.
@@ -78,6 +88,7 @@ impl Rtt {
     }
 
     fn measured(&mut self, rtt: u64) {
+        self.backoffs = 0;
         if self.smoothed == 0 {
             (self.smoothed, self.variation) = (rtt, rtt / 2);
         } else {

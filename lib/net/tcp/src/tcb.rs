@@ -125,7 +125,7 @@ pub struct Tcb {
     pub(crate) resend: bool,
     /// The other end has to be told that this one is gone.
     pub(crate) reset: bool,
-    /// Until then, what is out of window and carries nothing is not answered again.
+    /// Until then, what does not fit and carries nothing new is not answered again.
     pub(crate) quiet_until: u64,
 }
 
@@ -291,7 +291,7 @@ impl Tcb {
     /// Times that it waited in vain for the other end, since that was heard of last.
     #[inline]
     pub fn timeouts(&self) -> u32 {
-        self.rtt.backoffs()
+        self.rtt.silent()
     }
 
     /// Nothing is left to be done: it is closed, or in TIME-WAIT with all acknowledged.

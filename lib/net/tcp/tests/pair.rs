@@ -89,6 +89,10 @@ impl World {
     }
 
     fn send(&mut self, end: usize) {
+        // Who does not ask for it gets no turn.
+        if !self.ends[end].wants_output(self.now) {
+            return;
+        }
         for bytes in self.outputs(end) {
             self.segments += 1;
             let delay = MS + if self.chance(self.faults.swap) { 3 * MS } else { 0 };
@@ -135,7 +139,13 @@ impl World {
 
     /// Sends everything in both directions, closing each when all is written.
     fn exchange(&mut self, data: [&[u8]; 2]) {
+        self.exchange_slowly(data, [(usize::MAX, 0); 2]);
+    }
+
+    /// The same; each end reads so many bytes at a time, and waits for so many nanoseconds then.
+    fn exchange_slowly(&mut self, data: [&[u8]; 2], readers: [(usize, u64); 2]) {
         let (mut written, mut got) = ([0; 2], [Vec::new(), Vec::new()]);
+        let mut next = [self.now; 2];
         for _ in 0..400_000 {
             for end in 0..2 {
                 let mut rest = &data[end][written[end]..];
@@ -148,13 +158,26 @@ impl World {
                 if written[end] == data[end].len() {
                     self.ends[end].close();
                 }
-                self.ends[end].read(&mut |bytes| {
-                    got[end].extend_from_slice(bytes);
-                    bytes.len()
-                });
+                let (mut room, pause) = readers[end];
+                if self.now >= next[end] && self.ends[end].unread() > 0 {
+                    self.ends[end].read(&mut |bytes| {
+                        let len = bytes.len().min(room);
+                        got[end].extend_from_slice(&bytes[..len]);
+                        room -= len;
+                        len
+                    });
+                    next[end] = self.now + pause;
+                }
             }
-            let more = self.step();
-            let over = self.ends.iter().all(|end| end.is_over());
+            let mut more = self.step();
+            if !more {
+                // Nothing will happen but that somebody reads.
+                let waits = (0..2).filter(|end| self.ends[*end].unread() > 0);
+                let at = waits.map(|end| next[end]).min();
+                more = at.is_some_and(|at| at > self.now);
+                self.now = at.unwrap_or(self.now).max(self.now);
+            }
+            let over = self.ends.iter().all(|end| end.is_over() && end.unread() == 0);
             if over || !more {
                 break;
             }
@@ -188,12 +211,30 @@ proptest! {
         world.exchange([&data[0], &data[1]]);
     }
 
+    /// Windows close, and are tried and open at any time, in both directions.
+    #[test]
+    fn everything_arrives_at_who_reads_slowly(
+        seed: u64,
+        iss: [u32; 2],
+        lens in [0..40_000usize, 0..40_000usize],
+        chunks in [1000..9000usize, 1000..9000usize],
+        pauses in [0..2000u64, 0..2000u64],
+        lose in prop_oneof![Just(0u8), 0..40u8],
+        swap in prop_oneof![Just(0u8), 0..60u8],
+    ) {
+        let faults = Faults { lose, swap, ..Faults::default() };
+        let mut world = World::established(seed, faults, iss, [1460, 536]);
+        let data = lens.map(pattern);
+        let readers = [0, 1].map(|end: usize| (chunks[end], pauses[end] * MS));
+        world.exchange_slowly([&data[0], &data[1]], readers);
+    }
+
     /// The handshake may be lost, too; and both may call at the same time.
     #[test]
     fn both_call_at_the_same_time(seed: u64, iss: [u32; 2], lose in 0..60u8) {
         let faults = Faults { lose, ..Faults::default() };
         let mut world = World::new(seed, faults, iss, [1460, 1460]);
-        world.run(100 * SECOND);
+        world.run(2000 * SECOND);
         prop_assert_eq!(world.states(), [State::Established; 2]);
         world.exchange([&pattern(5000), &pattern(3000)]);
     }
@@ -307,4 +348,206 @@ fn resets_are_believed_only_where_they_fit() {
     assert!(world.outputs(1).is_empty());
     world.ends[1].input(world.now, &reset(expected), &[]);
     assert_eq!(world.ends[1].state(), State::Closed);
+}
+
+/// Writes `len` bytes; how many there was room for.
+fn write(tcb: &mut Tcb, mut len: usize) -> usize {
+    tcb.write(&mut |room| {
+        let now = room.len().min(len);
+        len -= now;
+        now
+    })
+}
+
+#[test]
+fn who_tries_a_closed_window_is_still_believed_what_it_acknowledges() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    for _ in 0..2 {
+        assert_eq!(write(&mut world.ends[0], LIMIT), LIMIT);
+        world.run(5 * SECOND);
+    }
+    assert_eq!(world.ends[1].unread(), LIMIT, "it is full, and was tried");
+    // The one that does not read has something to say.
+    assert_eq!(write(&mut world.ends[1], 3000), 3000);
+    world.run(5 * SECOND);
+    assert_eq!(world.ends[0].unread(), 3000);
+    assert_eq!(world.ends[1].unsent(), 0, "the acknowledgement was out of window");
+}
+
+#[test]
+fn a_path_that_is_slower_than_the_first_guess_is_measured() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let peer = Segment { ack: 6, window: 8192, flags: Flags::ACK, ..Segment::default() };
+    let mut now = SECOND;
+    let mut sent = 0;
+    // Every answer takes 1.5 s.
+    let wait = |end: &mut Tcb, now: &mut u64| {
+        let until = *now + 1500 * MS;
+        let mut count = 0;
+        loop {
+            count += end.output(*now, 64, &mut |_, _| true).count;
+            *now = end.deadline().min(until);
+            if *now == until {
+                return count;
+            }
+        }
+    };
+    wait(&mut end, &mut now);
+    let syn = Segment { flags: Flags::SYN | Flags::ACK, seq: 99, ..peer };
+    end.input(now, &syn, &[]);
+    end.output(now, 64, &mut |_, _| true);
+    for _ in 0..5 {
+        write(&mut end, 100);
+        sent += 100;
+        let count = wait(&mut end, &mut now);
+        assert_eq!(count, 1, "sent again before the answer could be here");
+        end.input(now, &Segment { seq: 100, ack: 6 + sent, ..peer }, &[]);
+    }
+}
+
+#[test]
+fn a_fin_that_overtook_the_data_counts() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    write(&mut world.ends[0], 100);
+    world.send(0);
+    world.ends[0].close();
+    world.send(0);
+    assert_eq!(world.wire.len(), 2);
+    for index in [1, 0] {
+        let (header, payload) = Segment::parse(&world.wire[index].2).unwrap();
+        world.ends[1].input(world.now, &header, payload);
+    }
+    assert_eq!((world.ends[1].unread(), world.ends[1].state()), (100, State::CloseWait));
+}
+
+#[test]
+fn a_window_that_closes_starts_a_timer() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    write(&mut world.ends[0], 3000);
+    world.send(0);
+    write(&mut world.ends[0], 3000);
+    let (next, expected) = world.ends[0].numbers();
+    let full = Segment { seq: expected, ack: next, flags: Flags::ACK, ..Segment::default() };
+    world.ends[0].input(world.now, &full, &[]);
+    if world.ends[0].wants_output(world.now) {
+        world.outputs(0);
+    }
+    assert!(world.ends[0].deadline() < NEVER, "nothing will ever happen");
+}
+
+#[test]
+fn the_window_of_a_syn_is_never_scaled() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let output = |end: &mut Tcb| {
+        let mut sent = 0;
+        end.output(SECOND, 64, &mut |_, payload| {
+            sent += payload.concat().len();
+            true
+        });
+        sent
+    };
+    output(&mut end);
+    // Both call at the same time.
+    let syn = Segment { seq: 99, window: 1024, flags: Flags::SYN, ..Segment::default() };
+    let syn = Segment { scale: Some(7), mss: Some(1460), ..syn };
+    end.input(SECOND, &syn, &[]);
+    output(&mut end);
+    end.input(SECOND, &Segment { ack: 6, flags: Flags::SYN | Flags::ACK, ..syn }, &[]);
+    assert_eq!(end.state(), State::Established);
+    write(&mut end, 5000);
+    assert_eq!(output(&mut end), 1024);
+}
+
+#[test]
+fn a_lost_call_does_not_hold_up_what_follows() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    let mut now = SECOND;
+    for _ in 0..2 {
+        assert_eq!(end.output(now, 64, &mut |_, _| true).count, 1);
+        now = end.deadline();
+    }
+    let peer = Segment { ack: 6, window: 65535, flags: Flags::ACK, ..Segment::default() };
+    let syn = Segment { flags: Flags::SYN | Flags::ACK, seq: 99, mss: Some(1460), ..peer };
+    end.input(now, &syn, &[]);
+    write(&mut end, 8000);
+    let mut acknowledged = 0;
+    for segments in [1, 2] {
+        let mut sent = Vec::new();
+        end.output(now, 64, &mut |_, payload| {
+            sent.push(payload.concat().len() as u32);
+            true
+        });
+        assert_eq!(sent, vec![1460; segments], "slow start, with whole segments");
+        for len in sent {
+            acknowledged += len;
+            end.input(now, &Segment { seq: 100, ack: 6 + acknowledged, ..peer }, &[]);
+        }
+    }
+}
+
+#[test]
+fn who_is_told_nonsense_often_says_so_once() {
+    let challenges = [
+        // What was never sent is acknowledged: two ends that both think so would go on for ever.
+        (Flags::ACK, 0, 1),
+        (Flags::RST, 1, 0),
+        (Flags::SYN, 1, 0),
+    ];
+    for (flags, seq, ack) in challenges {
+        let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+        let (next, expected) = world.ends[1].numbers();
+        let odd = Segment { seq: expected + seq, ack: next + ack, flags, ..Segment::default() };
+        let mut answers = 0;
+        for _ in 0..100 {
+            world.ends[1].input(world.now, &odd, &[]);
+            answers += world.outputs(1).len();
+            world.now += MS;
+        }
+        assert_eq!(answers, 1, "{flags:?}");
+        world.now += SECOND;
+        world.ends[1].input(world.now, &odd, &[]);
+        assert_eq!(world.outputs(1).len(), 1, "{flags:?}");
+    }
+}
+
+#[test]
+fn two_that_try_each_others_window_at_the_same_time_go_on() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    for _ in 0..2 {
+        for end in 0..2 {
+            assert_eq!(write(&mut world.ends[end], LIMIT), LIMIT);
+        }
+        world.run(5 * SECOND);
+    }
+    world.now = world.ends[0].deadline().max(world.ends[1].deadline());
+    world.send(0);
+    world.send(1);
+    assert_eq!(world.wire.len(), 2);
+    // Both windows open while both are being tried: both take the byte.
+    for end in &mut world.ends {
+        assert_eq!(end.read(&mut |bytes| bytes.len()), LIMIT);
+    }
+    world.run(60 * SECOND);
+    assert_eq!([world.ends[0].unread(), world.ends[1].unread()], [LIMIT; 2]);
+    assert_eq!([world.ends[0].unsent(), world.ends[1].unsent()], [0; 2]);
+}
+
+#[test]
+fn a_window_that_is_rounded_down_is_not_one_that_closes() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    end.output(SECOND, 64, &mut |_, _| true);
+    let syn = Segment { seq: 99, ack: 6, window: 1280, ..Segment::default() };
+    let options = Segment { scale: Some(7), mss: Some(1460), ..syn };
+    end.input(SECOND, &Segment { flags: Flags::SYN | Flags::ACK, ..options }, &[]);
+    write(&mut end, 1280);
+    end.output(SECOND, 64, &mut |_, _| true);
+    // Half of a unit was used: the edge of the window seems to have moved back.
+    let ack = Segment { seq: 100, ack: 6 + 64, window: 9, flags: Flags::ACK, ..syn };
+    end.input(SECOND, &ack, &[0; 3000]);
+    let mut seq = 0;
+    end.output(SECOND, 64, &mut |header, _| {
+        seq = header.seq;
+        true
+    });
+    assert_eq!(seq, 6 + 1280, "what has arrived there by then is not acknowledged from before it");
 }

@@ -17,12 +17,20 @@ pub(crate) const BUFFER: usize = 64 * 1024;
 /// Bytes in a buffer on the stack: enough for a line.
 const SMALL: usize = 256;
 
-/// Lends a buffer of at least one byte and at most `len`.
-fn with_buffer<T>(len: usize, act: impl FnOnce(&mut [u8]) -> Result<T>) -> Result<T> {
+/// Lends a buffer of at least one byte and at most `len`. Where pieces do as well, as in a file with
+/// positions, a small one if there is no memory: it is for the file to say what it has no room for.
+fn with_buffer<T>(
+    len: usize,
+    in_pieces: bool,
+    act: impl FnOnce(&mut [u8]) -> Result<T>,
+) -> Result<T> {
     if len <= SMALL {
-        act(&mut [0; SMALL][..len.max(1)])
-    } else {
-        act(&mut buffer(len.min(BUFFER))?)
+        return act(&mut [0; SMALL][..len.max(1)]);
+    }
+    match buffer(len.min(BUFFER)) {
+        Ok(mut buffer) => act(&mut buffer),
+        Err(_) if in_pieces => act(&mut [0; SMALL]),
+        Err(error) => Err(error),
     }
 }
 
@@ -38,7 +46,7 @@ fn read_seekable(file: &dyn File, offset: u64, to: &mut UserPieces<'_>) -> Resul
         let count = to.put(rest.unwrap_or_default());
         return moved(count, Sink::fault(to));
     }
-    with_buffer(Sink::left(to), |buffer| {
+    with_buffer(Sink::left(to), true, |buffer| {
         let mut done = 0;
         loop {
             let piece = buffer.len().min(Sink::left(to));
@@ -62,7 +70,7 @@ fn read_available(file: &dyn File, to: &mut UserPieces<'_>) -> Result<usize> {
     if let Some(result) = file.read_into(to) {
         return result;
     }
-    with_buffer(Sink::left(to), |buffer| {
+    with_buffer(Sink::left(to), false, |buffer| {
         let room = buffer.len().min(Sink::left(to));
         let got = file.read(0, &mut buffer[..room])?.min(room);
         let count = to.put(&buffer[..got]);
@@ -87,7 +95,7 @@ fn write_some(file: &dyn File, offset: u64, from: &mut UserPieces<'_>) -> Result
     {
         return result;
     }
-    with_buffer(Source::left(from), |buffer| {
+    with_buffer(Source::left(from), file.is_seekable(), |buffer| {
         let start = *from;
         let piece = buffer.len().min(Source::left(from));
         let got = from.get(&mut buffer[..piece]);

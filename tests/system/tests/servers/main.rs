@@ -2,6 +2,7 @@
 //!
 //! Packages that this needs: `unilith test` installs them.
 
+mod flood;
 mod hostile;
 mod nginx;
 mod python;

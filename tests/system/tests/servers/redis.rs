@@ -83,7 +83,8 @@ fn half_an_hour_of_mixed_load() {
     let minutes = std::env::var("UNILITH_SOAK_MINUTES").ok().and_then(|text| text.parse().ok());
     let minutes: u64 = minutes.unwrap_or(30);
     let server = start_for(60 * minutes + 600, &["-m", "192"], &[]);
-    let end = Instant::now() + Duration::from_secs(60 * minutes);
+    let start = Instant::now();
+    let end = start + Duration::from_secs(60 * minutes);
     let mut settled: Option<(u64, u64)> = None;
     for round in 0.. {
         if Instant::now() > end {
@@ -105,8 +106,9 @@ fn half_an_hour_of_mixed_load() {
                 assert!(now.0 < used + 1024 * 1024, "{used} B became {} B", now.0);
                 assert!(now.1 < guest + 4 * 1024, "{guest} KiB became {} KiB", now.1);
             }
-            // The first round touches what there is to touch, the second what it missed.
-            None => settled = (round > 0).then_some(now),
+            // What is touched is what was needed at once at the worst moment so far: buffers grow
+            // as clients happen to fill them. After a third of the time there was such a moment.
+            None => settled = (start.elapsed().as_secs() > 20 * minutes).then_some(now),
         }
     }
     assert_eq!(redis(&server, &["SHUTDOWN", "NOSAVE"]), "");

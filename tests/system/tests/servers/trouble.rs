@@ -45,6 +45,8 @@ fn a_segmentation_fault_is_reported() {
     ended.expect_status(139).expect_stdout("").expect_stderr(&["application crash", "0x1234"]);
     let ended = run("int main(void) { __builtin_trap(); }", &[]);
     ended.expect_status(132).expect_stderr(&["application crash"]);
+    let ended = run("int main(int n, char **v) { volatile int z = n - 1; return 10 / z; }", &[]);
+    ended.expect_status(136).expect_stderr(&["application crash"]);
     let ended = run(
         "#include <stdlib.h>
          int main(void) { abort(); }",
@@ -89,6 +91,145 @@ fn memory_that_ends_is_a_clear_line() {
     ended.expect_status(137).expect_stdout("").expect_stderr(&["out of memory", "-m"]);
 }
 
+/// What the kernel holds for a program is refused while there is still memory for the program itself:
+/// it hears of it, gives something back, and goes on.
+#[test]
+fn memory_that_the_kernel_would_hold_ends_with_an_error() {
+    // Files, twice: what is deleted is free again.
+    let ended = run(
+        "#include <errno.h>
+         #include <fcntl.h>
+         #include <stdio.h>
+         #include <unistd.h>
+         static char block[1 << 16];
+         int main(void) {
+             for (int round = 0; round < 2; round++) {
+                 int fd = open(\"/tmp/file\", O_CREAT | O_WRONLY | O_TRUNC, 0600);
+                 long count, total = 0;
+                 while ((count = write(fd, block, sizeof block)) > 0) total += count;
+                 printf(\"%d %d\\n\", total > 20 << 20, errno == ENOSPC);
+                 close(fd);
+                 unlink(\"/tmp/file\");
+             }
+             return 0;
+         }",
+        &["-m", "64"],
+    );
+    ended.expect_status(0).expect_stdout("1 1\n1 1\n");
+    // What is written and not yet read.
+    let ended = run(
+        "#define _GNU_SOURCE
+         #include <errno.h>
+         #include <fcntl.h>
+         #include <stdio.h>
+         #include <sys/socket.h>
+         #include <unistd.h>
+         static char block[1 << 16];
+         int main(void) {
+             int p[2], full = 0;
+             for (int sockets = 0; sockets < 2; sockets++) {
+                 int made = 0;
+                 while (made++ < 400) {
+                     if (sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, p) : pipe(p)) return 1;
+                     fcntl(p[1], F_SETFL, O_NONBLOCK);
+                     if (!sockets) fcntl(p[1], F_SETPIPE_SZ, 1 << 20);
+                     while (write(p[1], block, sizeof block) > 0) {}
+                     if (errno != EAGAIN) break;
+                 }
+                 printf(\"%d\\n\", made > 20 && errno == (sockets ? ENOBUFS : ENOMEM));
+                 for (int fd = 3; fd < 1024; fd++) close(fd);
+             }
+             return 0;
+         }",
+        &["-m", "64"],
+    );
+    ended.expect_status(0).expect_stdout("1\n1\n");
+    // Threads, which touch their stacks only later; twice.
+    let ended = run(
+        "#include <errno.h>
+         #include <pthread.h>
+         #include <stdio.h>
+         #include <unistd.h>
+         static int p[2];
+         static void *work(void *a) { char c; read(p[0], &c, 1); return a; }
+         static pthread_t t[20000];
+         int main(void) {
+             for (int round = 0; round < 2; round++) {
+                 int error = 0, many = 0;
+                 pipe(p);
+                 while (!error && many < 20000) {
+                     error = pthread_create(&t[many], 0, work, 0);
+                     many += !error;
+                 }
+                 printf(\"%d %d\\n\", many > 300, error == EAGAIN);
+                 close(p[1]);
+                 for (int i = 0; i < many; i++) pthread_join(t[i], 0);
+                 close(p[0]);
+             }
+             return 0;
+         }",
+        &["-m", "64"],
+    );
+    ended.expect_status(0).expect_stdout("1 1\n1 1\n");
+}
+
+/// A server that has no descriptor for a connection hears EMFILE, and takes the connection, which
+/// has waited, when it has one; nothing else is lost by the refusals.
+#[test]
+fn a_connection_waits_for_a_descriptor() {
+    let ended = run(
+        "#include <arpa/inet.h>
+         #include <errno.h>
+         #include <fcntl.h>
+         #include <stdio.h>
+         #include <sys/epoll.h>
+         #include <sys/eventfd.h>
+         #include <sys/resource.h>
+         #include <sys/signalfd.h>
+         #include <sys/socket.h>
+         #include <sys/timerfd.h>
+         #include <unistd.h>
+         #define REFUSED(call) (errno = 0, (call) == -1 && errno == EMFILE)
+         int main(void) {
+             int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0);
+             int fd, last = -1, p[2];
+             sigset_t set;
+             sigemptyset(&set);
+             struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(99)};
+             a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+             bind(l, (void *)&a, sizeof a);
+             listen(l, 16);
+             if (connect(c, (void *)&a, sizeof a)) return 1;
+             struct rlimit limit;
+             getrlimit(RLIMIT_NOFILE, &limit);
+             limit.rlim_cur = 20;
+             if (setrlimit(RLIMIT_NOFILE, &limit)) return 2;
+             while ((fd = open(\"/dev/null\", O_RDONLY)) >= 0) last = fd;
+             printf(\"%d\\n\", last);
+             for (int i = 0; i < 3; i++) {
+                 printf(\"%d\", REFUSED(accept(l, 0, 0)));
+                 printf(\"%d\", REFUSED(epoll_create1(0)));
+                 printf(\"%d\", REFUSED(eventfd(0, 0)));
+                 printf(\"%d\", REFUSED(timerfd_create(CLOCK_MONOTONIC, 0)));
+                 printf(\"%d\", REFUSED(signalfd(-1, &set, 0)));
+                 printf(\"%d\\n\", REFUSED(open(\"/proc/self/maps\", O_RDONLY)));
+             }
+             close(last);
+             // One is not enough for these, and none is lost by them.
+             printf(\"%d\", REFUSED(pipe(p)));
+             printf(\"%d\\n\", REFUSED(socketpair(AF_UNIX, SOCK_STREAM, 0, p)));
+             int s = accept(l, 0, 0);
+             char byte = 0;
+             write(c, \"x\", 1);
+             read(s, &byte, 1);
+             printf(\"%d %c\\n\", s == last, byte);
+             return 0;
+         }",
+        &[],
+    );
+    ended.expect_status(0).expect_stdout("19\n111111\n111111\n111111\n11\n1 x\n");
+}
+
 #[test]
 fn descriptors_that_end_are_emfile() {
     let ended = run(
@@ -116,8 +257,13 @@ fn descriptors_that_end_are_emfile() {
 #[test]
 fn a_library_that_is_missing_is_named_with_its_package() {
     let directory = tempdir().expect("a directory");
+    // What dpkg knows of a library that no machine has.
+    let database = directory.path().join("dpkg");
+    std::fs::create_dir_all(database.join("info")).expect("a directory");
+    std::fs::write(database.join("info/libq6.shlibs"), "libq 6 libq6 (>= 6.1)\n").expect("a file");
     let text = |path: &str| {
-        let output = bounded(unilith(["run", "-p", "qemu"]).arg(path), 60);
+        let mut run = unilith(["run", "-p", "qemu"]);
+        let output = bounded(run.arg(path).env("DPKG_ADMINDIR", &database), 60);
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -129,6 +275,7 @@ fn a_library_that_is_missing_is_named_with_its_package() {
     std::fs::write(&program, bytes).expect("a file");
     let said = text(program.to_str().expect("text"));
     assert!(said.contains("needs libq.so.6"), "{said}");
+    assert!(said.contains("it is part of libq6: apt-get install libq6"), "{said}");
 }
 
 #[test]

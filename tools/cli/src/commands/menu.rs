@@ -127,7 +127,7 @@ impl AppFile {
                 if assignments.is_empty() {
                     return Ok(format!("no change to {}", file.display()));
                 }
-                config::write(&app, &after, &assignments)?;
+                config::change::write(&app, &after, &[], &assignments)?;
                 return Ok(format!("configuration written to {}", file.display()));
             }
         }

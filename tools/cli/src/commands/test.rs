@@ -9,7 +9,7 @@ use std::process::Command;
 use unilith_vmm::{host, qemu};
 
 /// What the tests run beside QEMU, and the packages that have it.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("/bin/busybox", "busybox-static"),
     ("/usr/bin/redis-server", "redis-server"),
     ("/usr/bin/redis-benchmark", "redis-tools"),
@@ -29,6 +29,7 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("/usr/bin/flex", "flex"),
     ("/usr/bin/bison", "bison"),
     ("/usr/lib/python3/dist-packages/kconfiglib.py", "python3-kconfiglib"),
+    ("/sbin/ip", "iproute2"),
 ];
 
 /// The crates whose ignored tests are for the night; those of others are measurements.

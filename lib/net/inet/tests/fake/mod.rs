@@ -47,8 +47,13 @@ impl unilith_mem_api::PageAllocator for Pages {
     }
     unsafe fn free(_: std::ptr::NonNull<u8>, _: usize) {}
     fn free_pages() -> usize {
-        1 << 24
+        FREE_PAGES.get()
     }
+}
+
+thread_local! {
+    /// Pages that the machine of this test has.
+    pub static FREE_PAGES: std::cell::Cell<usize> = const { std::cell::Cell::new(1 << 24) };
 }
 
 unilith_mem_api::bind!(Pages);

@@ -1,10 +1,10 @@
-//! `unilith bench apps`: servers beside the same servers on Linux, in the same QEMU, on the same
+//! `unilith bench apps`: programs beside the same programs on Linux, in the same QEMU, on the same
 //! network, in turn.
 
 use super::counter::Counter;
 use super::guest::{Guest, Probe};
 use super::load::Load;
-use super::{finish, linux, summary};
+use super::{finish, job, linux, summary};
 use crate::args::{Bench, Cli, Command, Side};
 use crate::commands::run::{self, Ready};
 use crate::error::{Error, Result};
@@ -20,37 +20,80 @@ use std::time::Duration;
 use unilith_vmm::devices::{USER_ADDRESS, USER_DNS, USER_GATEWAY, USER_PREFIX};
 use unilith_vmm::{Launch, Monitor, Network, Publish, host, qemu};
 
-/// A server that is measured.
-struct Server {
+/// What is measured.
+struct App {
     name: &'static str,
-    port: u16,
-    probe: Probe,
-    loads: &'static [Load],
+    /// Of the requests that were asked for, one in so many is made: it is slow.
+    share: u32,
+    work: Work,
 }
 
-const SERVERS: [Server; 3] = [
-    Server {
+/// What it does.
+enum Work {
+    /// It serves at a port.
+    Serves { port: u16, probe: Probe, loads: &'static [Load] },
+    /// It works through a file of statements, and ends.
+    Ends { program: &'static str, package: &'static str, load: &'static str },
+}
+
+const APPS: [App; 5] = [
+    App {
         name: "redis",
-        port: 6379,
-        probe: Probe { ask: "PING\r\n", answer: "+PONG" },
-        loads: &[Load::Redis { pipeline: 1 }, Load::Redis { pipeline: 16 }],
-    },
-    Server {
-        name: "nginx",
-        port: 80,
-        probe: Probe {
-            ask: "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
-            answer: "HTTP/1.1 200",
+        share: 1,
+        work: Work::Serves {
+            port: 6379,
+            probe: Probe { ask: "PING\r\n", answer: "+PONG" },
+            // What SET has set, GET gets.
+            loads: &[
+                Load::Redis { test: "SET", pipeline: 1 },
+                Load::Redis { test: "GET", pipeline: 1 },
+                Load::Redis { test: "SET", pipeline: 16 },
+                Load::Redis { test: "GET", pipeline: 16 },
+            ],
         },
-        loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
     },
-    Server {
+    App {
+        name: "nginx",
+        share: 1,
+        work: Work::Serves {
+            port: 80,
+            probe: HTTP,
+            loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
+        },
+    },
+    App {
+        name: "httpd",
+        share: 1,
+        work: Work::Serves {
+            port: 80,
+            probe: HTTP,
+            loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
+        },
+    },
+    App {
         name: "python",
-        port: 8000,
-        probe: Probe { ask: "GET / HTTP/1.1\r\nHost: test\r\n\r\n", answer: "HTTP/1.0 200" },
-        loads: &[Load::Http { keep: false }],
+        share: 5,
+        work: Work::Serves {
+            port: 8000,
+            probe: Probe { ask: "GET / HTTP/1.1\r\nHost: test\r\n\r\n", answer: "HTTP/1.0 200" },
+            loads: &[Load::Http { keep: false }],
+        },
+    },
+    App {
+        name: "sqlite",
+        share: 1,
+        work: Work::Ends {
+            program: "/usr/bin/sqlite3",
+            package: "sqlite3",
+            load: "INSERT, 100 in a transaction, file in memory",
+        },
     },
 ];
+
+const HTTP: Probe = Probe {
+    ask: "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+    answer: "HTTP/1.1 200",
+};
 
 /// The interface of the benchmark's own network namespace.
 const TAP: &str = "tap0";
@@ -58,23 +101,25 @@ const TAP: &str = "tap0";
 const BOOT_LIMIT: Duration = Duration::from_secs(30);
 /// No load takes that long.
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
-/// Requests before those whose instructions are counted.
-const WARM: u32 = 1000;
+/// Instructions are counted twice: for all requests, and for one in so many. What does not depend on
+/// their number (connections, the load generator's start, waiting) is in both, and in no difference.
+const FEWER: u32 = 4;
 /// Requests after which a server counts as working in its memory.
 const PROOF: u32 = 500;
 
 pub fn apps(args: &Bench) -> Result {
     let root = project::root()?;
-    let servers: Vec<&Server> = SERVERS
-        .iter()
-        .filter(|server| args.app.as_ref().is_none_or(|name| name == server.name))
-        .collect();
-    if servers.is_empty() {
-        let names = SERVERS.map(|server| server.name).join(", ");
+    let apps: Vec<&App> =
+        APPS.iter().filter(|app| args.app.as_ref().is_none_or(|name| name == app.name)).collect();
+    if apps.is_empty() {
+        let names = APPS.map(|app| app.name).join(", ");
         return Err(Error::usage(format!("--app: measured are {names}")));
     }
     let mut missing = Vec::new();
-    let tools = servers.iter().flat_map(|server| server.loads).map(|load| load.tool());
+    let tools = apps.iter().flat_map(|app| match app.work {
+        Work::Serves { loads, .. } => loads.iter().map(|load| load.tool()).collect(),
+        Work::Ends { program, package, .. } => vec![(program, package)],
+    });
     for (program, package) in tools.chain([(qemu::PROGRAM, qemu::PACKAGE)]) {
         if host::find(program).is_none() && !missing.contains(&package) {
             missing.push(package);
@@ -86,15 +131,15 @@ pub fn apps(args: &Bench) -> Result {
     if !missing.is_empty() {
         host::install(&missing, "the benchmark needs them").map_err(Error::failed)?;
     }
-    let peers = servers.iter().map(|server| Ok((*server, peers(args, &root, server)?)));
-    let peers: Vec<(&Server, Vec<Peer>)> = peers.collect::<Result<_>>()?;
+    let peers = apps.iter().map(|app| Ok((*app, peers(args, &root, app)?)));
+    let peers: Vec<(&App, Vec<Peer>)> = peers.collect::<Result<_>>()?;
     // A thread of its own, for a network namespace belongs to a thread and what it starts.
     let measured = thread::scope(|scope| {
         let work = move || {
             let network = Place::new();
             let mut results = Map::new();
-            for (server, peers) in peers {
-                results.insert(server.name.to_owned(), measure(args, server, peers, &network)?);
+            for (app, peers) in peers {
+                results.insert(app.name.to_owned(), measure(args, app, peers, &network)?);
             }
             Ok((network.is_tap(), results))
         };
@@ -186,11 +231,26 @@ struct Peer {
     rates: BTreeMap<String, Vec<f64>>,
 }
 
-fn peers(args: &Bench, root: &Path, server: &Server) -> Result<Vec<Peer>> {
-    let app = format!("{}", root.join("apps").join(server.name).display());
+fn peers(args: &Bench, root: &Path, app: &App) -> Result<Vec<Peer>> {
     // What a user would type; the network is replaced by the benchmark's.
-    let words = ["unilith", "run", "-q", "-p", "qemu", "--accel", "tcg", "--dry-run"];
-    let words = words.into_iter().chain(["--net", "user", &app]);
+    let mut words: Vec<String> =
+        ["unilith", "run", "-q", "-p", "qemu", "--accel", "tcg"].map(str::to_owned).into();
+    words.push("--dry-run".to_owned());
+    match app.work {
+        Work::Serves { .. } => {
+            words.extend(["--net".to_owned(), "user".to_owned()]);
+            words.push(format!("{}", root.join("apps").join(app.name).display()));
+        }
+        Work::Ends { program, .. } => {
+            let script = root.join("build/bench").join(format!("{}.sql", app.name));
+            std::fs::create_dir_all(root.join("build/bench")).map_err(Error::failed)?;
+            std::fs::write(&script, job::script(app.requests(args))).map_err(Error::failed)?;
+            words.extend(["--net", "none", "--include"].map(str::to_owned));
+            words.push(format!("{}:/srv/load.sql", script.display()));
+            let rest = [program, "--", "/tmp/load.db", ".read /srv/load.sql"];
+            words.extend(rest.map(str::to_owned));
+        }
+    }
     let Command::Run(run) = Cli::parse_from(words).command else {
         return Err(Error::failed("not a run"));
     };
@@ -207,7 +267,8 @@ fn peers(args: &Bench, root: &Path, server: &Server) -> Result<Vec<Peer>> {
     if args.only != Some(Side::Linux) {
         peers.push(peer(Side::Unilith, ready.launch.clone(), 1024)?);
     }
-    if args.only != Some(Side::Unilith) {
+    // What is native has no peer.
+    if args.only != Some(Side::Unilith) && ready.program.is_some() {
         let kernel = linux::kernel(&root.join("build/bench"))?;
         let launch = linux::launch(&kernel, &ready, &root.join("build/bench/rootfs"))?;
         peers.push(peer(Side::Linux, launch, 4096)?);
@@ -215,21 +276,28 @@ fn peers(args: &Bench, root: &Path, server: &Server) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
-fn measure(args: &Bench, server: &Server, mut peers: Vec<Peer>, place: &Place) -> Result<Value> {
-    for round in 1..=args.runs.unwrap_or(3) {
+impl App {
+    /// Requests that are made of it.
+    fn requests(&self, args: &Bench) -> u32 {
+        (args.requests / self.share).max(FEWER)
+    }
+}
+
+fn measure(args: &Bench, app: &App, mut peers: Vec<Peer>, place: &Place) -> Result<Value> {
+    let requests = app.requests(args);
+    let rounds = args.runs.unwrap_or(3);
+    for round in 1..=rounds {
         for peer in &mut peers {
-            say(format_args!("unilith: {}: {:?}, round {round}", server.name, peer.side));
-            peer.round(args, server, place)?;
+            say(format_args!("unilith: {}: {:?}, round {round}", app.name, peer.side));
+            peer.round(requests, app, place)?;
         }
     }
-    let mut sides = Map::new();
+    let mut sides = Map::from_iter([("requests".to_owned(), json!(requests))]);
     for peer in &mut peers {
-        say(format_args!("unilith: {}: {:?}, instructions", server.name, peer.side));
-        let instructions = peer.instructions(args, server, place)?;
-        say(format_args!("unilith: {}: {:?}, smallest memory", server.name, peer.side));
-        let smallest = peer.smallest_memory(server, place)?;
-        let rates: Map<String, Value> =
-            peer.rates.iter().map(|(name, all)| (name.clone(), summary(all.clone()))).collect();
+        say(format_args!("unilith: {}: {:?}, instructions", app.name, peer.side));
+        let instructions = peer.instructions(requests, rounds, app, place)?;
+        say(format_args!("unilith: {}: {:?}, smallest memory", app.name, peer.side));
+        let smallest = peer.smallest_memory(requests, app, place)?;
         sides.insert(
             format!("{:?}", peer.side).to_lowercase(),
             json!({
@@ -240,78 +308,118 @@ fn measure(args: &Bench, server: &Server, mut peers: Vec<Peer>, place: &Place) -
                 "image_bytes": peer.bytes,
                 "smallest_memory_kib": smallest,
                 "boot_to_first_answer_ms": summary(std::mem::take(&mut peer.boots)),
-                "requests_per_second": rates,
-                "guest_instructions_per_request": instructions,
+                "requests_per_second": summaries(std::mem::take(&mut peer.rates)),
+                "guest_instructions_per_request": summaries(instructions),
             }),
         );
     }
     Ok(Value::Object(sides))
 }
 
+fn summaries(all: BTreeMap<String, Vec<f64>>) -> Map<String, Value> {
+    all.into_iter().map(|(name, values)| (name, summary(values))).collect()
+}
+
 impl Peer {
-    fn failed(&self, server: &Server, guest: &Guest, why: &str) -> Error {
-        let words = guest.last_words();
-        Error::failed(format!("{} on {:?}: {why}\n{words}", server.name, self.side))
+    fn failed(&self, app: &App, why: &str) -> Error {
+        Error::failed(format!("{} on {:?}: {why}", app.name, self.side))
     }
 
     /// Boots it, puts it under every load, ends it.
-    fn round(&mut self, args: &Bench, server: &Server, place: &Place) -> Result<()> {
-        let at = place.connect(&mut self.launch, server.port)?;
+    fn round(&mut self, requests: u32, app: &App, place: &Place) -> Result<()> {
+        let (port, probe, loads) = match app.work {
+            Work::Serves { port, probe, loads } => (port, probe, loads),
+            Work::Ends { load, .. } => {
+                let done = job::run(&self.launch, requests, LOAD_LIMIT, || Ok(0))
+                    .map_err(|error| self.failed(app, &error.to_string()))?;
+                self.boots.push(done.boot.as_secs_f64() * 1e3);
+                let rate = f64::from(requests) / done.work.as_secs_f64();
+                self.rates.entry(load.to_owned()).or_default().push(rate);
+                return Ok(());
+            }
+        };
+        let at = place.connect(&mut self.launch, port)?;
         let mut guest = Guest::start(&self.launch)?;
-        let Some(boot) = guest.first_answer(at, server.probe, BOOT_LIMIT) else {
-            return Err(self.failed(server, &guest, "no answer"));
+        let Some(boot) = guest.first_answer(at, probe, BOOT_LIMIT) else {
+            return Err(self.failed(app, &format!("no answer\n{}", guest.last_words())));
         };
         self.boots.push(boot.as_secs_f64() * 1e3);
-        for load in server.loads {
-            let rates = load
-                .run(at, args.requests, LOAD_LIMIT)
-                .map_err(|error| self.failed(server, &guest, &error.to_string()))?;
-            for (name, rate) in rates {
-                self.rates.entry(name).or_default().push(rate);
-            }
+        for load in loads {
+            let rate = load
+                .run(at, requests, LOAD_LIMIT)
+                .map_err(|error| self.failed(app, &format!("{error}\n{}", guest.last_words())))?;
+            self.rates.entry(load.name()).or_default().push(rate);
         }
         Ok(())
     }
 
     /// Instructions that the guest executes for a request of each load: all of them, the
-    /// program's, the kernel's, and what else it does meanwhile.
-    fn instructions(&mut self, args: &Bench, server: &Server, place: &Place) -> Result<Value> {
+    /// program's, the kernel's, and what else it does meanwhile. It executes none while it halts.
+    fn instructions(
+        &mut self,
+        requests: u32,
+        rounds: u32,
+        app: &App,
+        place: &Place,
+    ) -> Result<BTreeMap<String, Vec<f64>>> {
         let counter = Counter::new(&project::root()?.join("build/bench"))?;
         let mut launch = Launch { extra: counter.args(), ..self.launch.clone() };
-        let at = place.connect(&mut launch, server.port)?;
+        let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let (port, probe, loads) = match app.work {
+            Work::Serves { port, probe, loads } => (port, probe, loads),
+            Work::Ends { load, .. } => {
+                for _ in 0..rounds {
+                    let done = job::run(&launch, requests, LOAD_LIMIT, || counter.read())
+                        .map_err(|error| self.failed(app, &error.to_string()))?;
+                    let each = done.counted as f64 / f64::from(requests);
+                    found.entry(load.to_owned()).or_default().push(each.round());
+                }
+                return Ok(found);
+            }
+        };
+        let at = place.connect(&mut launch, port)?;
         let mut guest = Guest::start(&launch)?;
-        if guest.first_answer(at, server.probe, BOOT_LIMIT).is_none() {
-            return Err(self.failed(server, &guest, "no answer while instructions are counted"));
+        if guest.first_answer(at, probe, BOOT_LIMIT).is_none() {
+            let words = guest.last_words();
+            return Err(self.failed(app, &format!("no answer while counted\n{words}")));
         }
-        let mut found = Map::new();
-        for load in server.loads {
-            let run = |requests| {
-                load.run(at, requests, LOAD_LIMIT)
-                    .map_err(|error| self.failed(server, &guest, &error.to_string()))
+        for load in loads {
+            let count = |requests| -> Result<f64> {
+                let before = counter.read()?;
+                load.run(at, requests, LOAD_LIMIT).map_err(|error| {
+                    self.failed(app, &format!("{error}\n{}", guest.last_words()))
+                })?;
+                Ok(counter.read()? as f64 - before as f64)
             };
-            run(WARM.min(args.requests))?;
-            let before = counter.read()?;
-            run(args.requests)?;
-            let per_request =
-                (counter.read()? - before) as f64 / f64::from(load.requests(args.requests));
-            found.insert(load.name(), json!(per_request.round() as u64));
+            let few = requests / FEWER;
+            count(few)?; // what happens at first only
+            for _ in 0..rounds {
+                let each = (count(requests)? - count(few)?) / f64::from(requests - few);
+                found.entry(load.name()).or_default().push(each.round());
+            }
         }
-        Ok(Value::Object(found))
+        Ok(found)
     }
 
-    /// The smallest memory in which it serves, KiB, by bisection.
-    fn smallest_memory(&mut self, server: &Server, place: &Place) -> Result<u64> {
+    /// The smallest memory in which it works, KiB, by bisection.
+    fn smallest_memory(&mut self, requests: u32, app: &App, place: &Place) -> Result<u64> {
         let slowest = self.boots.iter().copied().fold(0.0, f64::max);
         let limit = Duration::from_secs_f64(slowest * 3.0 / 1e3) + Duration::from_secs(2);
         let mut launch = self.launch.clone();
         let mut works = |kib: u64| -> Result<bool> {
             launch.memory_kib = kib;
-            let at = place.connect(&mut launch, server.port)?;
+            let (port, probe, loads) = match app.work {
+                Work::Serves { port, probe, loads } => (port, probe, loads),
+                Work::Ends { .. } => {
+                    return Ok(job::run(&launch, requests, limit * 2, || Ok(0)).is_ok());
+                }
+            };
+            let at = place.connect(&mut launch, port)?;
             let mut guest = Guest::start(&launch)?;
-            if guest.first_answer(at, server.probe, limit).is_none() {
+            if guest.first_answer(at, probe, limit).is_none() {
                 return Ok(false);
             }
-            let load = server.loads.first();
+            let load = loads.first();
             Ok(load.is_none_or(|load| load.run(at, PROOF, Duration::from_secs(20)).is_ok()))
         };
         let (mut fails, mut enough) = (0, self.launch.memory_kib.div_ceil(self.step));
@@ -361,7 +469,8 @@ fn table(result: &Value) -> String {
         let counts = ["unilith", "linux"].map(|side| &app[side]["guest_instructions_per_request"]);
         let some = counts.into_iter().find_map(Value::as_object);
         for load in some.into_iter().flatten().map(|(load, _)| load) {
-            row(&format!("{load}, instructions"), &["guest_instructions_per_request", load]);
+            let path = ["guest_instructions_per_request", load, "median"];
+            row(&format!("{load}, instructions"), &path);
         }
     }
     text

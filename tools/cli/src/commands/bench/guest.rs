@@ -14,6 +14,8 @@ use unilith_vmm::Launch;
 const TRY: Duration = Duration::from_millis(15);
 /// An answer takes no longer.
 const ANSWER: Duration = Duration::from_millis(500);
+/// The console of a machine that has ended is read to its end within this time.
+const LAST: Duration = Duration::from_millis(50);
 /// Lines of its console that are shown when a guest fails.
 const LINES: usize = 12;
 
@@ -71,10 +73,35 @@ impl Guest {
         None
     }
 
+    /// Waits until it says `text`: from the start of the machine to that. `None` if it has ended, or
+    /// after `limit`.
+    pub fn says(&mut self, text: &str, limit: Duration) -> Option<Duration> {
+        let until = Instant::now() + limit;
+        while Instant::now() < until {
+            let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+            if ended {
+                thread::sleep(LAST); // what it said at last may still be read
+            }
+            if self.words().contains(text) {
+                return Some(self.started.elapsed());
+            }
+            if ended {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    /// What it said.
+    pub fn words(&self) -> String {
+        let all = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
     /// The end of what it said.
     pub fn last_words(&self) -> String {
-        let all = self.console.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&all);
+        let text = self.words();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }

@@ -103,16 +103,18 @@ fn script(ready: &Ready) -> Result<String> {
          $b mount -t devtmpfs dev /dev\n\
          $b mount -t tmpfs tmp /tmp\n"
     );
-    for module in MODULES {
-        let name = Path::new(module).file_name().unwrap_or_default().to_string_lossy();
-        text.push_str(&format!("$b insmod {PLACE}/{name}.ko\n"));
+    if ready.launch.devices.network.is_some() {
+        for module in MODULES {
+            let name = Path::new(module).file_name().unwrap_or_default().to_string_lossy();
+            text.push_str(&format!("$b insmod {PLACE}/{name}.ko\n"));
+        }
+        text.push_str(&format!(
+            "$b ip link set lo up\n\
+             $b ip addr add {USER_ADDRESS}/{USER_PREFIX} dev eth0\n\
+             $b ip link set eth0 up\n\
+             $b ip route add default via {USER_GATEWAY}\n"
+        ));
     }
-    text.push_str(&format!(
-        "$b ip link set lo up\n\
-         $b ip addr add {USER_ADDRESS}/{USER_PREFIX} dev eth0\n\
-         $b ip link set eth0 up\n\
-         $b ip route add default via {USER_GATEWAY}\n"
-    ));
     let mut line = |program: &str, args: Vec<OsString>| {
         let line = CommandLine { program: program.into(), args }.shell();
         text.push_str(&format!("{}\n", String::from_utf8_lossy(line.as_bytes())));

@@ -13,27 +13,19 @@ const CONNECTIONS: &str = "30";
 /// A load.
 #[derive(Clone, Copy)]
 pub enum Load {
-    /// redis-benchmark, SET and GET, with so many requests in flight on a connection.
-    Redis { pipeline: u32 },
+    /// redis-benchmark: one of its tests, with so many requests in flight on a connection.
+    Redis { test: &'static str, pipeline: u32 },
     /// ab: one connection per request, or all over the same ones.
     Http { keep: bool },
 }
 
 impl Load {
-    /// What it is called where all of its requests are taken together.
+    /// What it is called.
     pub fn name(self) -> String {
         match self {
-            Self::Redis { pipeline } => format!("SET and GET -c {CONNECTIONS} -P {pipeline}"),
+            Self::Redis { test, pipeline } => format!("{test} -c {CONNECTIONS} -P {pipeline}"),
             Self::Http { keep: true } => format!("GET -c {CONNECTIONS}, keep-alive"),
             Self::Http { keep: false } => format!("GET -c {CONNECTIONS}, connection per request"),
-        }
-    }
-
-    /// Requests that it makes if it is told to make `requests`.
-    pub fn requests(self, requests: u32) -> u32 {
-        match self {
-            Self::Redis { .. } => 2 * requests,
-            Self::Http { .. } => requests,
         }
     }
 
@@ -45,14 +37,14 @@ impl Load {
         }
     }
 
-    /// Runs it: what was measured, and requests per second.
-    pub fn run(self, at: SocketAddr, requests: u32, limit: Duration) -> Result<Vec<(String, f64)>> {
+    /// Runs it: requests per second.
+    pub fn run(self, at: SocketAddr, requests: u32, limit: Duration) -> Result<f64> {
         let mut command = Command::new(self.tool().0);
         let n = requests.to_string();
         match self {
-            Self::Redis { pipeline } => {
+            Self::Redis { test, pipeline } => {
                 command.args(["-h", &at.ip().to_string(), "-p", &at.port().to_string()]);
-                command.args(["-t", "set,get", "-n", &n, "-c", CONNECTIONS, "--csv"]);
+                command.args(["-t", &test.to_lowercase(), "-n", &n, "-c", CONNECTIONS, "--csv"]);
                 command.args(["-P", &pipeline.to_string()]);
             }
             Self::Http { keep } => {
@@ -63,8 +55,8 @@ impl Load {
         }
         let text = output(&mut command, limit)?;
         let found = match self {
-            Self::Redis { pipeline } => redis(&text, pipeline),
-            Self::Http { keep } => http(&text, keep),
+            Self::Redis { test, .. } => redis(&text, test),
+            Self::Http { .. } => http(&text),
         };
         found.ok_or_else(|| {
             Error::failed(format!("{}: no result, or failed requests: {text}", self.tool().0))
@@ -72,18 +64,13 @@ impl Load {
     }
 }
 
-/// `"SET","1234.56",...` for every test.
-fn redis(text: &str, pipeline: u32) -> Option<Vec<(String, f64)>> {
-    let mut found = Vec::new();
-    for name in ["SET", "GET"] {
-        let line = text.lines().find(|line| line.starts_with(&format!("\"{name}\"")))?;
-        let number = line.split(',').nth(1)?.trim_matches('"').parse().ok()?;
-        found.push((format!("{name} -c {CONNECTIONS} -P {pipeline}"), number));
-    }
-    Some(found)
+/// The rate in `"SET","1234.56",...`.
+fn redis(text: &str, test: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(&format!("\"{test}\"")))?;
+    line.split(',').nth(1)?.trim_matches('"').parse().ok()
 }
 
-fn http(text: &str, keep: bool) -> Option<Vec<(String, f64)>> {
+fn http(text: &str) -> Option<f64> {
     let value = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse::<f64>().ok()
@@ -91,7 +78,7 @@ fn http(text: &str, keep: bool) -> Option<Vec<(String, f64)>> {
     if value("Failed requests:")? > 0.0 || value("Non-2xx responses:").is_some() {
         return None;
     }
-    Some(vec![(Load::Http { keep }.name(), value("Requests per second:")?)])
+    value("Requests per second:")
 }
 
 /// What a command prints, if it succeeds in time.
@@ -134,13 +121,13 @@ mod tests {
     #[test]
     fn results_are_read() {
         let csv = "\"test\",\"rps\"\n\"SET\",\"12.50\",\"1\"\n\"GET\",\"20.00\",\"1\"\n";
-        let want = vec![("SET -c 30 -P 16".to_owned(), 12.5), ("GET -c 30 -P 16".to_owned(), 20.0)];
-        assert_eq!(redis(csv, 16), Some(want));
-        assert_eq!(redis("", 1), None);
+        assert_eq!(redis(csv, "SET"), Some(12.5));
+        assert_eq!(redis(csv, "GET"), Some(20.0));
+        assert_eq!(redis("", "GET"), None);
         let ab = "Failed requests:        0\nRequests per second:    2800.12 [#/sec] (mean)\n";
-        let want = vec![("GET -c 30, keep-alive".to_owned(), 2800.12)];
-        assert_eq!(http(ab, true), Some(want));
-        assert_eq!(http(&ab.replace("  0", "  3"), true), None);
+        assert_eq!(http(ab), Some(2800.12));
+        assert_eq!(http(&ab.replace("  0", "  3")), None);
+        assert_eq!(http(&format!("{ab}Non-2xx responses:      9\n")), None);
     }
 
     #[test]

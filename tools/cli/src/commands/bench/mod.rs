@@ -4,6 +4,7 @@ mod apps;
 mod boot;
 mod counter;
 mod guest;
+mod job;
 mod linux;
 mod load;
 

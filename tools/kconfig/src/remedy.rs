@@ -1,0 +1,235 @@
+//! The fewest assignments that give a symbol a value.
+//!
+//! Candidates are derived backwards: what a prompt or a select demands, and what that demands in
+//! turn. Each is tried on the whole tree, the smallest first, so that what is told works.
+
+use crate::config::Config;
+use crate::expr::{Comparison, Expr, ExprId, Operator};
+use crate::menu::PropertyKind;
+use crate::model::Tree;
+use crate::state::State;
+use crate::symbol::SymbolId;
+use crate::tristate::Tristate::No;
+use std::collections::BTreeMap;
+
+/// Demands of demands that are followed.
+const DEPTH: usize = 8;
+
+/// Candidates that are kept of each demand, the smallest ones.
+const MOST: usize = 12;
+
+/// Assignments, by symbol.
+type Changes = BTreeMap<SymbolId, Box<str>>;
+
+/// Changes that might do; none of them if there is nothing that could.
+type Candidates = Vec<Changes>;
+
+/// One that demands nothing.
+fn nothing() -> Candidates {
+    vec![Changes::new()]
+}
+
+fn one(symbol: SymbolId, value: &str) -> Candidates {
+    vec![Changes::from([(symbol, value.into())])]
+}
+
+/// The smallest ones, each once; of equally small ones those first that came first.
+fn smallest(mut all: Candidates) -> Candidates {
+    all.sort_by_key(Changes::len);
+    let mut kept: Candidates = vec![];
+    for changes in all {
+        if kept.len() < MOST && !kept.contains(&changes) {
+            kept.push(changes);
+        }
+    }
+    kept
+}
+
+/// What does both; none if they contradict each other.
+fn both(a: &Candidates, b: &Candidates) -> Candidates {
+    let mut all = vec![];
+    for one in a {
+        for other in b {
+            let agree = other.iter().all(|(id, value)| one.get(id).is_none_or(|v| v == value));
+            if agree {
+                all.push(one.iter().chain(other).map(|(id, v)| (*id, v.clone())).collect());
+            }
+        }
+    }
+    smallest(all)
+}
+
+impl Tree {
+    /// The fewest assignments, to be made besides those of `config`, with which `name` is `wanted`
+    /// and everything else that `config` demands still holds: symbols with their values, `name`
+    /// itself among them if it has to be set. `None` if there are none that are found.
+    ///
+    /// The search is bounded; what it tells has been tried.
+    pub fn remedy(
+        &self,
+        config: &Config,
+        name: &str,
+        wanted: &str,
+    ) -> Option<Vec<(String, String)>> {
+        let tree = self;
+        let id = tree.find(name)?;
+        let mut state = tree.state(config);
+        let unmet = tree.solve(config).warnings().len();
+        let broken: Vec<String> = state.check(config).into_iter().map(|b| b.symbol).collect();
+        let candidates = match wanted {
+            "y" | "m" => state.on(id, wanted, DEPTH),
+            "n" => state.off(id, DEPTH),
+            _ => {
+                let set = one(id, wanted);
+                both(&set, &state.shown(id, DEPTH))
+            }
+        };
+        let holds = |changes: &Changes| {
+            let mut changed = config.clone();
+            for (symbol, value) in changes {
+                // One of a choice excludes what was chosen before.
+                let choice = tree.symbols[*symbol].member_of.filter(|_| &**value == "y");
+                for other in choice.iter().flat_map(|choice| &tree.symbols[*choice].members) {
+                    changed.unset(&tree.symbols[*other].name);
+                }
+                changed.set(&tree.symbols[*symbol].name, value);
+            }
+            let mut state = tree.state(&changed);
+            // What `config` said of the symbols that are changed is given up.
+            state.value(id) == wanted
+                && state.check(&changed).iter().all(|now| {
+                    // What did not hold before is not the fault of these changes.
+                    now.symbol != name && broken.contains(&now.symbol)
+                })
+                // A select that overrides a dependency is no remedy.
+                && tree.solve(&changed).warnings().len() <= unmet
+        };
+        let found = candidates.into_iter().find(|changes| !changes.is_empty() && holds(changes))?;
+        let named = |(id, value): (SymbolId, Box<str>)| {
+            (tree.symbols[id].name.to_string(), value.into_string())
+        };
+        Some(found.into_iter().map(named).collect())
+    }
+}
+
+impl State<'_> {
+    /// What makes a boolean symbol `value`, which is y or m.
+    fn on(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
+        if self.tristate(id) != No && (value == "m" || self.value(id) == "y") {
+            return nothing();
+        }
+        if depth == 0 || self.tree.symbols[id].constant {
+            return vec![];
+        }
+        let tree = self.tree;
+        let mut all = both(&one(id, value), &self.shown(id, depth - 1));
+        for &cause in &tree.symbols[id].selected_by {
+            all.extend(self.holds(cause, depth - 1));
+        }
+        smallest(all)
+    }
+
+    /// What makes a boolean symbol n.
+    fn off(&mut self, id: SymbolId, depth: usize) -> Candidates {
+        if self.tristate(id) == No {
+            return nothing();
+        }
+        if depth == 0 || self.tree.symbols[id].constant {
+            return vec![];
+        }
+        let tree = self.tree;
+        let symbol = &tree.symbols[id];
+        if let Some(choice) = symbol.member_of {
+            // Another member instead.
+            let mut all = vec![];
+            for &other in tree.symbols[choice].members.iter().filter(|other| **other != id) {
+                all.extend(both(&one(other, "y"), &self.shown(other, depth - 1)));
+            }
+            return smallest(all);
+        }
+        let mut all = if tree.prompt(symbol).is_some() { one(id, "n") } else { nothing() };
+        for &cause in &symbol.selected_by {
+            if self.evaluate(cause) != No {
+                all = both(&all, &self.fails(cause, depth - 1));
+            }
+        }
+        // Or what it depends on goes.
+        for &direct in &symbol.direct {
+            all.extend(self.fails(direct, depth - 1));
+        }
+        smallest(all)
+    }
+
+    /// What makes a prompt of a symbol visible.
+    fn shown(&mut self, id: SymbolId, depth: usize) -> Candidates {
+        let tree = self.tree;
+        let mut all = vec![];
+        for &property in &tree.symbols[id].properties {
+            let property = &tree.menus[property];
+            if !matches!(property.kind, PropertyKind::Prompt(_) | PropertyKind::Menu(_)) {
+                continue;
+            }
+            match property.condition {
+                None => return nothing(),
+                Some(condition) => all.extend(self.holds(condition, depth)),
+            }
+        }
+        smallest(all)
+    }
+
+    /// What makes an expression hold.
+    fn holds(&mut self, id: ExprId, depth: usize) -> Candidates {
+        if self.evaluate(id) != No {
+            return nothing();
+        }
+        let tree = self.tree;
+        match &tree.exprs[id] {
+            // The choice around its members is there when they are.
+            Expr::Symbol(symbol) if tree.symbols[*symbol].choice => nothing(),
+            Expr::Symbol(symbol) => self.on(*symbol, "y", depth),
+            Expr::Not(inner) => self.fails(*inner, depth),
+            Expr::Compare(a, Comparison::Equal, b) => self.equal(*a, *b, depth),
+            Expr::Compare(..) => vec![],
+            Expr::Nary(Operator::And, parts) => {
+                parts.iter().fold(nothing(), |all, part| both(&all, &self.holds(*part, depth)))
+            }
+            Expr::Nary(Operator::Or, parts) => {
+                smallest(parts.iter().flat_map(|part| self.holds(*part, depth)).collect())
+            }
+        }
+    }
+
+    /// What makes an expression fail.
+    fn fails(&mut self, id: ExprId, depth: usize) -> Candidates {
+        if self.evaluate(id) == No {
+            return nothing();
+        }
+        let tree = self.tree;
+        match &tree.exprs[id] {
+            Expr::Symbol(symbol) => self.off(*symbol, depth),
+            Expr::Not(inner) => self.holds(*inner, depth),
+            Expr::Compare(a, Comparison::Unequal, b) => self.equal(*a, *b, depth),
+            Expr::Compare(..) => vec![],
+            Expr::Nary(Operator::And, parts) => {
+                smallest(parts.iter().flat_map(|part| self.fails(*part, depth)).collect())
+            }
+            Expr::Nary(Operator::Or, parts) => {
+                parts.iter().fold(nothing(), |all, part| both(&all, &self.fails(*part, depth)))
+            }
+        }
+    }
+
+    /// What makes a symbol equal a constant.
+    fn equal(&mut self, a: SymbolId, b: SymbolId, depth: usize) -> Candidates {
+        let tree = self.tree;
+        let (symbol, constant) = if tree.symbols[b].constant { (a, b) } else { (b, a) };
+        if !tree.symbols[constant].constant || tree.symbols[symbol].constant || depth == 0 {
+            return vec![];
+        }
+        match &*tree.symbols[constant].name {
+            "n" => self.off(symbol, depth - 1),
+            value @ ("y" | "m") => self.on(symbol, value, depth - 1),
+            value => both(&one(symbol, value), &self.shown(symbol, depth - 1)),
+        }
+    }
+}
