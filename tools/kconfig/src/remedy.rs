@@ -4,6 +4,7 @@
 //! turn. Each is tried on the whole tree, the smallest first, so that what is told works.
 
 use crate::config::Config;
+use crate::explain::NotHeld;
 use crate::expr::{Comparison, Expr, ExprId, Operator};
 use crate::menu::PropertyKind;
 use crate::model::Tree;
@@ -71,44 +72,127 @@ impl Tree {
         name: &str,
         wanted: &str,
     ) -> Option<Vec<(String, String)>> {
-        let tree = self;
-        let id = tree.find(name)?;
-        let mut state = tree.state(config);
-        let unmet = tree.solve(config).warnings().len();
-        let broken: Vec<String> = state.check(config).into_iter().map(|b| b.symbol).collect();
-        let candidates = match wanted {
-            "y" | "m" => state.on(id, wanted, DEPTH),
-            "n" => state.off(id, DEPTH),
-            _ => {
-                let set = one(id, wanted);
-                both(&set, &state.shown(id, DEPTH))
+        let mut search = RemedySearch::new(self, config.clone(), name, wanted);
+        loop {
+            match search.step() {
+                Step::Working => {}
+                Step::Found(changes) => return Some(changes),
+                Step::Nothing => return None,
             }
+        }
+    }
+}
+
+/// What a step of a [`RemedySearch`] led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to try.
+    Working,
+    /// These assignments do.
+    Found(Vec<(String, String)>),
+    /// None were found.
+    Nothing,
+}
+
+/// The search of [`Tree::remedy`] in steps, for those who have other things to do meanwhile: one
+/// values the whole tree once.
+pub struct RemedySearch<'t> {
+    tree: &'t Tree,
+    config: Config,
+    name: String,
+    wanted: String,
+    selects: bool,
+    /// What has to be no worse afterwards; known after the first step.
+    before: Option<Verdict>,
+    candidates: std::vec::IntoIter<Changes>,
+}
+
+/// What is wrong with a configuration.
+struct Verdict {
+    /// Symbols that are selected although their dependencies do not hold.
+    unmet: usize,
+    /// The symbols whose assignments do not hold.
+    broken: Vec<NotHeld>,
+}
+
+impl Verdict {
+    fn new(state: &mut State, config: &Config) -> Self {
+        for id in state.tree.defined() {
+            state.calculate(id);
+        }
+        Self { unmet: state.warnings().len(), broken: state.check(config) }
+    }
+}
+
+impl<'t> RemedySearch<'t> {
+    /// Begins the search for what makes `name` `wanted`, besides what `config` says.
+    pub fn new(tree: &'t Tree, config: Config, name: &str, wanted: &str) -> Self {
+        Self {
+            tree,
+            config,
+            name: name.to_owned(),
+            wanted: wanted.to_owned(),
+            selects: false,
+            before: None,
+            candidates: vec![].into_iter(),
+        }
+    }
+
+    /// What `config` sets to n may be selected: in a whole file, everything that is off is there.
+    #[must_use]
+    pub fn may_select(self) -> Self {
+        Self { selects: true, ..self }
+    }
+
+    /// Tries one more candidate.
+    pub fn step(&mut self) -> Step {
+        let Some(id) = self.tree.find(&self.name) else { return Step::Nothing };
+        let Some(before) = &self.before else {
+            let mut state = self.tree.state(&self.config);
+            self.before = Some(Verdict::new(&mut state, &self.config));
+            let candidates = match &*self.wanted {
+                "y" | "m" => state.on(id, &self.wanted, DEPTH),
+                "n" => state.off(id, DEPTH),
+                _ => both(&one(id, &self.wanted), &state.shown(id, DEPTH)),
+            };
+            self.candidates = candidates.into_iter();
+            return Step::Working;
         };
-        let holds = |changes: &Changes| {
-            let mut changed = config.clone();
-            for (symbol, value) in changes {
-                // One of a choice excludes what was chosen before.
-                let choice = tree.symbols[*symbol].member_of.filter(|_| &**value == "y");
-                for other in choice.iter().flat_map(|choice| &tree.symbols[*choice].members) {
-                    changed.unset(&tree.symbols[*other].name);
-                }
-                changed.set(&tree.symbols[*symbol].name, value);
-            }
-            let mut state = tree.state(&changed);
-            // What `config` said of the symbols that are changed is given up.
-            state.value(id) == wanted
-                && state.check(&changed).iter().all(|now| {
-                    // What did not hold before is not the fault of these changes.
-                    now.symbol != name && broken.contains(&now.symbol)
-                })
-                // A select that overrides a dependency is no remedy.
-                && tree.solve(&changed).warnings().len() <= unmet
-        };
-        let found = candidates.into_iter().find(|changes| !changes.is_empty() && holds(changes))?;
+        let Some(changes) = self.candidates.next() else { return Step::Nothing };
+        if changes.is_empty() || !self.holds(&changes, id, before) {
+            return Step::Working;
+        }
         let named = |(id, value): (SymbolId, Box<str>)| {
-            (tree.symbols[id].name.to_string(), value.into_string())
+            (self.tree.symbols[id].name.to_string(), value.into_string())
         };
-        Some(found.into_iter().map(named).collect())
+        Step::Found(changes.into_iter().map(named).collect())
+    }
+
+    fn holds(&self, changes: &Changes, id: SymbolId, before: &Verdict) -> bool {
+        let tree = self.tree;
+        let mut changed = self.config.clone();
+        for (symbol, value) in changes {
+            // One of a choice excludes what was chosen before.
+            let choice = tree.symbols[*symbol].member_of.filter(|_| &**value == "y");
+            for other in choice.iter().flat_map(|choice| &tree.symbols[*choice].members) {
+                changed.unset(&tree.symbols[*other].name);
+            }
+            changed.set(&tree.symbols[*symbol].name, value);
+        }
+        let mut state = tree.state(&changed);
+        if state.value(id) != self.wanted {
+            return false;
+        }
+        let now = Verdict::new(&mut state, &changed);
+        let excused = |now: &NotHeld| {
+            // What did not hold before is not the fault of these changes.
+            now.symbol != self.name && before.broken.iter().any(|old| old.symbol == now.symbol)
+                || self.selects
+                    && now.wanted == "n"
+                    && !changes.keys().any(|id| *tree.symbols[*id].name == now.symbol)
+        };
+        // A select that overrides a dependency is no remedy.
+        now.unmet <= before.unmet && now.broken.iter().all(excused)
     }
 }
 
