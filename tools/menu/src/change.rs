@@ -41,7 +41,10 @@ impl Menu<'_> {
         match choices.get(after % choices.len().max(1)) {
             Some(next) if *next != now => self.assign(symbol, *next),
             _ if row.submenu == Some(true) => self.open(row.entry),
-            _ => self.refuse(symbol),
+            _ => {
+                let other = if now == Tristate::No { Tristate::Yes } else { Tristate::No };
+                self.refuse(symbol, other);
+            }
         }
     }
 
@@ -74,17 +77,17 @@ impl Menu<'_> {
     fn assign(&mut self, symbol: SymbolId, value: Tristate) {
         let chosen = self.is_member_of_open_choice(symbol) && value == Tristate::Yes;
         if !self.state.set_tristate(symbol, value) {
-            return self.refuse(symbol);
+            return self.refuse(symbol, value);
         }
         let cause = format!("{}={value}", self.name(symbol));
         if chosen {
             self.back();
         }
-        self.changed(cause);
+        self.changed(vec![cause]);
     }
 
     /// What a symbol or choice is called.
-    fn name(&self, symbol: SymbolId) -> String {
+    pub(crate) fn name(&self, symbol: SymbolId) -> String {
         let tree = self.state.tree();
         let symbol = tree.get(symbol);
         match (&*symbol.name, tree.prompt(symbol)) {
@@ -93,8 +96,14 @@ impl Menu<'_> {
         }
     }
 
+    /// Says why a bool or tristate cannot be `value`, and searches for what would make it so.
+    fn refuse(&mut self, symbol: SymbolId, value: Tristate) {
+        self.say_why(symbol);
+        self.wish(symbol, Some(value.letter()));
+    }
+
     /// Says why a symbol cannot have another value.
-    fn refuse(&mut self, symbol: SymbolId) {
+    fn say_why(&mut self, symbol: SymbolId) {
         let name = self.name(symbol);
         let why = self.state.explain(&name);
         let why = why.unwrap_or_else(|| format!("{name} cannot have another value"));
@@ -105,7 +114,8 @@ impl Menu<'_> {
     /// Opens the value of a number or text.
     fn edit(&mut self, symbol: SymbolId, title: String) {
         if !self.state.is_changeable(symbol) {
-            return self.refuse(symbol);
+            self.say_why(symbol);
+            return self.wish(symbol, None);
         }
         let hint = self.range_hint(symbol);
         let input = Input::new(self.state.value(symbol));
@@ -134,8 +144,50 @@ impl Menu<'_> {
             return Err(format!("{value:?} is not possible: {}", hint.to_lowercase()));
         }
         let cause = format!("{}={}", self.name(symbol), self.state.value(symbol));
-        self.changed(cause);
+        self.changed(vec![cause]);
         Ok(())
+    }
+
+    /// u: takes back what the user said for the selected line's symbol. Of a choice, for all of
+    /// its members.
+    pub(crate) fn unset(&mut self) {
+        let Some(symbol) = self.row().and_then(|row| row.symbol) else { return };
+        let tree = self.state.tree();
+        let choice = tree.choice_of(symbol).or_else(|| match self.row() {
+            Some(row) if matches!(tree.entry(row.entry).kind(), EntryKind::Choice(_)) => {
+                Some(symbol)
+            }
+            _ => None,
+        });
+        let own = [symbol];
+        let symbols = choice.map_or(&own[..], |choice| tree.members(choice));
+        let base = |id: SymbolId| {
+            self.subject.base.as_ref().and_then(|base| base.get(&*tree.get(id).name)).cloned()
+        };
+        // What is chosen is all that counts in a choice.
+        let counts =
+            |value: Option<&str>| value.filter(|v| choice.is_none() || *v != "n").is_some();
+        let is_said = |id: SymbolId| {
+            let (said, base) = (self.state.user_value(id), base(id));
+            said != base.as_deref() && (counts(said) || counts(base.as_deref()))
+        };
+        let name = self.name(symbol);
+        if !symbols.iter().any(|id| is_said(*id)) {
+            self.message = format!("{name} is not set: it has its default");
+            return;
+        }
+        let again: Vec<_> = symbols.iter().filter_map(|id| Some((*id, base(*id)?))).collect();
+        symbols.iter().for_each(|id| self.state.unset(*id));
+        for (id, value) in again {
+            self.state.set(id, &value);
+        }
+        self.unsaid = self.subject.base.is_some();
+        let cause = match choice {
+            Some(choice) => self.state.chosen(choice).map(|id| format!("{}=y", self.name(id))),
+            None => Some(format!("{name}={}", self.state.value(symbol))),
+        };
+        self.changed(cause.into_iter().collect());
+        self.message = format!("{name} has its default again");
     }
 
     /// z: shows what is hidden, or hides it again.

@@ -3,9 +3,6 @@
 use crate::input::Input;
 use unilith_kconfig::{MenuId, SymbolId};
 
-/// The answers to "save?".
-pub const ANSWERS: [&str; 3] = ["Yes", "No", "Cancel"];
-
 /// Something that is open above the menu.
 #[derive(Clone, Debug)]
 pub enum Dialog {
@@ -21,6 +18,8 @@ pub enum Dialog {
     Search(Search),
     /// Save before the end? The number of the answer.
     Leave { button: usize },
+    /// Changes that make an assignment hold.
+    Offer(Offer),
 }
 
 impl Dialog {
@@ -28,6 +27,34 @@ impl Dialog {
     pub fn text(title: &str, text: String) -> Self {
         Self::Text { title: title.to_owned(), text, top: 0 }
     }
+
+    /// The answers that it has buttons for, and the number of the selected one.
+    pub fn answers(&self) -> Option<(&'static [&'static str], usize)> {
+        match self {
+            Self::Leave { button } => Some((&["Yes", "No", "Cancel"], *button)),
+            Self::Offer(offer) => Some((&["Set these", "Cancel"], offer.button)),
+            _ => None,
+        }
+    }
+
+    /// Selects an answer.
+    pub fn select_answer(&mut self, number: usize) {
+        match self {
+            Self::Leave { button } | Self::Offer(Offer { button, .. }) => *button = number,
+            _ => {}
+        }
+    }
+}
+
+/// Changes that make an assignment hold.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// What it says.
+    pub text: String,
+    /// The symbol, and the value that was refused; `None` if it could not be changed at all.
+    pub wanted: (SymbolId, Option<String>),
+    pub changes: Vec<(SymbolId, String)>,
+    pub button: usize,
 }
 
 /// A search.

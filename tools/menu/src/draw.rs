@@ -14,7 +14,7 @@ use ratatui::widgets::{Block, Widget};
 const SMALLEST: (u16, u16) = (40, 10);
 
 /// What the keys do, for those who look.
-const KEYS: &str = "Space toggles  Enter opens  / search  ? help  z hidden  p panel  Esc Esc back";
+const KEYS: &str = "Space toggles  u unsets  / search  ? help  z hidden  p panel  Esc Esc back";
 
 pub(crate) const PLAIN: Style = Style::new();
 pub(crate) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);

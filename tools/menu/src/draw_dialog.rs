@@ -1,6 +1,6 @@
 //! Dialogs on a screen.
 
-use crate::dialog::{ANSWERS, Dialog, Search};
+use crate::dialog::{Dialog, Search};
 use crate::draw::{BOLD, DIM, PLAIN, SELECTED, put};
 use crate::input::Input;
 use crate::layout::Window;
@@ -22,6 +22,7 @@ impl Menu<'_> {
             Dialog::Load(_) => "Load",
             Dialog::Search(_) => "Search",
             Dialog::Leave { .. } => "Not saved",
+            Dialog::Offer(_) => "Not possible yet",
         };
         Block::bordered().render(window.frame, buf);
         let top = Rect {
@@ -31,18 +32,24 @@ impl Menu<'_> {
             ..window.frame
         };
         put(buf, top, &format!(" {title} "), BOLD);
+        if let Some((answers, button)) = dialog.answers() {
+            for (number, answer) in answers.iter().enumerate() {
+                let style = if number == button { SELECTED } else { PLAIN };
+                put(buf, window.answer(answers, number), &format!("< {answer} >"), style);
+            }
+        }
         match dialog {
             Dialog::Text { text, top, .. } => {
                 self.text(buf, &window, text, *top);
                 None
             }
             Dialog::Search(search) => self.search_window(buf, &window, search),
-            Dialog::Leave { button } => {
+            Dialog::Leave { .. } => {
                 lines(buf, window.lines, "There are changes that are not saved. Save them?");
-                for (number, answer) in ANSWERS.into_iter().enumerate() {
-                    let style = if number == *button { SELECTED } else { PLAIN };
-                    put(buf, window.answer(number), &format!("< {answer} >"), style);
-                }
+                None
+            }
+            Dialog::Offer(offer) => {
+                lines(buf, window.lines, &offer.text);
                 None
             }
             Dialog::Edit { hint, input, error, .. } => {

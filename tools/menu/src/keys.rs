@@ -41,6 +41,7 @@ impl Menu<'_> {
             self.escaped = None;
         }
         self.message.clear();
+        self.wish = None;
         match self.dialogs.pop() {
             Some(dialog) => self.dialog_key(dialog, key),
             None => self.menu_key(key),
@@ -78,6 +79,7 @@ impl Menu<'_> {
             KeyCode::Char('y' | 'Y') => self.choose(Tristate::Yes),
             KeyCode::Char('n' | 'N') => self.choose(Tristate::No),
             KeyCode::Char('m' | 'M') => self.choose(Tristate::Mod),
+            KeyCode::Char('u' | 'U') => self.unset(),
             KeyCode::Char('/') => self.search(),
             KeyCode::Char('?' | 'h' | 'H') => return self.press(Button::Help),
             KeyCode::Char('z' | 'Z') => self.toggle_hidden(),

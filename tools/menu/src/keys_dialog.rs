@@ -1,6 +1,6 @@
 //! Keys in dialogs.
 
-use crate::dialog::{ANSWERS, Dialog, Search};
+use crate::dialog::{Dialog, Search};
 use crate::layout::Window;
 use crate::menu::{Effect, Menu};
 use crate::search::Index;
@@ -16,7 +16,7 @@ impl Menu<'_> {
         match dialog {
             Dialog::Text { title, text, top } => self.text_key(title, text, top, key),
             Dialog::Search(search) => self.search_key(search, key),
-            Dialog::Leave { button } => return self.leave_key(button, key),
+            Dialog::Leave { .. } | Dialog::Offer(_) => return self.answer_key(dialog, key),
             Dialog::Edit { symbol, title, hint, mut input, error } => {
                 if key.code != KeyCode::Enter {
                     // A complaint stays until somebody types.
@@ -148,37 +148,35 @@ impl Menu<'_> {
         (search.cursor, search.top) = (0, 0);
     }
 
-    fn leave_key(&mut self, button: usize, key: KeyEvent) -> Effect {
-        let answer = match key.code {
-            KeyCode::Char('y' | 'Y') => 0,
-            KeyCode::Char('n' | 'N') => 1,
-            KeyCode::Enter | KeyCode::Char(' ') => button,
-            KeyCode::Right | KeyCode::Tab => {
-                self.dialogs.push(Dialog::Leave { button: (button + 1) % ANSWERS.len() });
-                return Effect::Draw;
-            }
-            KeyCode::Left | KeyCode::BackTab => {
-                let button = (button + ANSWERS.len() - 1) % ANSWERS.len();
-                self.dialogs.push(Dialog::Leave { button });
-                return Effect::Draw;
-            }
-            _ => {
-                self.dialogs.push(Dialog::Leave { button });
-                return Effect::Draw;
-            }
-        };
-        self.answer(answer)
+    fn answer_key(&mut self, mut dialog: Dialog, key: KeyEvent) -> Effect {
+        let Some((answers, button)) = dialog.answers() else { return Effect::Draw };
+        let count = answers.len();
+        // An offer opens by itself: keys that toggle were not meant for it.
+        let asked = matches!(dialog, Dialog::Leave { .. });
+        match key.code {
+            KeyCode::Char('y' | 'Y') if asked => return self.answer(dialog, 0),
+            KeyCode::Char('n' | 'N') if asked => return self.answer(dialog, 1),
+            KeyCode::Char(' ') if asked => return self.answer(dialog, button),
+            KeyCode::Enter => return self.answer(dialog, button),
+            KeyCode::Right | KeyCode::Tab => dialog.select_answer((button + 1) % count),
+            KeyCode::Left | KeyCode::BackTab => dialog.select_answer((button + count - 1) % count),
+            _ => {}
+        }
+        self.dialogs.push(dialog);
+        Effect::Draw
     }
 
-    /// The answer to "save?".
-    pub(crate) fn answer(&mut self, number: usize) -> Effect {
-        match number {
-            0 => {
+    /// Does what an answer says.
+    pub(crate) fn answer(&mut self, dialog: Dialog, number: usize) -> Effect {
+        match (dialog, number) {
+            (Dialog::Leave { .. }, 0) => {
                 self.leaving = true;
-                Effect::Save(self.subject.file.clone())
+                return Effect::Save(self.subject.file.clone());
             }
-            1 => Effect::Quit,
-            _ => Effect::Draw,
+            (Dialog::Leave { .. }, 1) => return Effect::Quit,
+            (Dialog::Offer(offer), 0) => self.take_offer(&offer),
+            _ => {}
         }
+        Effect::Draw
     }
 }

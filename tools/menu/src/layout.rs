@@ -1,7 +1,8 @@
 //! What is where on the screen; one source for those who draw and for the mouse.
 
-use crate::dialog::{ANSWERS, Dialog};
+use crate::dialog::Dialog;
 use crate::menu::Menu;
+use crate::text;
 use ratatui::layout::Rect;
 
 /// From this width on, consequences are at the right.
@@ -130,6 +131,12 @@ impl Window {
             }
             Dialog::Edit { .. } | Dialog::Save(_) | Dialog::Load(_) => (70, 9),
             Dialog::Leave { .. } => (56, 7),
+            Dialog::Offer(offer) => {
+                let lines =
+                    text::wrap(&offer.text, usize::from(area.width.min(74)).saturating_sub(4))
+                        .len();
+                (74, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(4))
+            }
         };
         let (width, height) = (width.min(area.width), height.min(area.height));
         let frame = part(area, (area.width - width) / 2, (area.height - height) / 2, width, height);
@@ -141,7 +148,7 @@ impl Window {
                 part(inner, 1, 2, text, inner.height.saturating_sub(4)),
                 part(inner, 1, 0, text, 1),
             ),
-            Dialog::Text { .. } => {
+            Dialog::Text { .. } | Dialog::Offer(_) => {
                 (part(inner, 1, 0, text, inner.height.saturating_sub(2)), Rect::default())
             }
             _ => (part(inner, 1, 0, text, 3), part(inner, 1, 4, text, 1)),
@@ -150,7 +157,7 @@ impl Window {
     }
 
     /// The place of an answer.
-    pub fn answer(&self, number: usize) -> Rect {
-        row(self.hint, &ANSWERS, number)
+    pub fn answer(&self, answers: &[&str], number: usize) -> Rect {
+        row(self.hint, answers, number)
     }
 }

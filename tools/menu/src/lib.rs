@@ -18,6 +18,7 @@ mod layout;
 mod menu;
 mod mouse;
 mod panel;
+mod remedy;
 mod rows;
 mod search;
 mod terminal;

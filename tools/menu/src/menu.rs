@@ -3,6 +3,7 @@
 use crate::dialog::Dialog;
 use crate::input::Input;
 use crate::layout::{Button, Layout};
+use crate::remedy::Wish;
 use crate::rows::{self, Row};
 use crate::search::Index;
 use crate::values::{Consequences, Values};
@@ -24,6 +25,8 @@ pub struct Subject {
     pub saved: bool,
     /// Symbols of which nobody has said anything are marked as new.
     pub novelties: bool,
+    /// The file says only what the user does, beside these values, by symbol. `None`: it says all.
+    pub base: Option<BTreeMap<String, String>>,
     /// The libraries that a symbol stands for; it is shown by their names.
     pub libraries: BTreeMap<String, Vec<String>>,
 }
@@ -86,6 +89,10 @@ pub struct Menu<'t> {
     pub(crate) escaped: Option<Duration>,
     /// Saving ends the menu.
     pub(crate) leaving: bool,
+    /// What would make a refused assignment hold, as far as it is known.
+    pub(crate) wish: Option<Wish<'t>>,
+    /// The user took back what the file says.
+    pub(crate) unsaid: bool,
     /// What the last saving said.
     done: Option<String>,
     symbols: Vec<SymbolId>,
@@ -122,6 +129,8 @@ impl<'t> Menu<'t> {
             index: None,
             escaped: None,
             leaving: false,
+            wish: None,
+            unsaid: false,
             done: None,
             numbers: symbols.iter().enumerate().map(|(number, id)| (*id, number)).collect(),
             symbols,
@@ -150,7 +159,7 @@ impl<'t> Menu<'t> {
 
     /// Whether there is something to save.
     pub fn is_changed(&self) -> bool {
-        self.saved.as_ref() != Some(&self.values)
+        self.unsaid || self.saved.as_ref() != Some(&self.values)
     }
 
     /// The configuration was written to `file`, or why it was not. Gives what to do next.
@@ -162,6 +171,7 @@ impl<'t> Menu<'t> {
                 // A copy elsewhere is not what is asked for at the end.
                 if file == self.subject.file {
                     self.saved = Some(self.values.clone());
+                    self.unsaid = false;
                 }
                 self.done = Some(message.clone());
                 self.message = message;
@@ -179,10 +189,11 @@ impl<'t> Menu<'t> {
     pub fn loaded(&mut self, file: &str, result: Result<String, String>) -> Effect {
         match result {
             Ok(message) => {
-                self.changed(message.clone());
+                self.changed(vec![message.clone()]);
                 self.settle();
                 if file == self.subject.file {
                     self.saved = Some(self.values.clone());
+                    self.unsaid = false;
                 }
                 self.message = message;
             }
@@ -192,25 +203,33 @@ impl<'t> Menu<'t> {
     }
 
     /// Something has changed values. What followed from it is found out by [`Menu::work`].
-    pub(crate) fn changed(&mut self, cause: String) {
+    pub(crate) fn changed(&mut self, now: Vec<String>) {
         // Changes that come faster than that are one.
         let before = self.pending.take().map(|pending| pending.causes).unwrap_or_default();
-        let causes = before.into_iter().chain([cause]).collect();
+        let causes = before.into_iter().chain(now).collect();
         self.pending = Some(Pending { causes, values: Values::default() });
         self.refresh();
     }
 
-    /// Does a part of what nobody waits for: finds out what followed from a change. In a tree of
-    /// twenty thousand symbols the whole takes longer than a key may. Gives whether there is more
-    /// to do; draw again when there is not.
+    /// Does a part of what nobody waits for: finds out what followed from a change, or what would
+    /// make a refused one hold. In a tree of twenty thousand symbols the whole takes longer than a
+    /// key may. Gives whether there is more to do; draw again when there is not.
     pub fn work(&mut self) -> bool {
-        let Some(mut pending) = self.pending.take() else { return false };
+        match self.pending.take() {
+            Some(pending) => self.compare(pending),
+            None => self.pursue(),
+        }
+        self.is_working()
+    }
+
+    /// Compares the values with those before a change.
+    fn compare(&mut self, mut pending: Pending) {
         let start = pending.values.len();
         let end = self.symbols.len().min(start + SLICE);
         pending.values.add(&mut self.state, &self.symbols[start..end]);
         if end < self.symbols.len() {
             self.pending = Some(pending);
-            return true;
+            return;
         }
         let cause = pending.causes.join(", ");
         let (old, new) = (&self.values, &pending.values);
@@ -228,12 +247,11 @@ impl<'t> Menu<'t> {
         all.changed.retain(other);
         self.consequences = Some(all);
         self.values = pending.values;
-        false
     }
 
     /// Whether [`Menu::work`] has something to do.
     pub fn is_working(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_some() || self.wish.is_some()
     }
 
     /// Does all that is to do.

@@ -1,7 +1,7 @@
 //! The mouse: a click selects, a click on the mark toggles, one on the selected line opens it, the
 //! wheel scrolls.
 
-use crate::dialog::{ANSWERS, Dialog};
+use crate::dialog::Dialog;
 use crate::layout::{Button, Layout, Window};
 use crate::menu::{Effect, Menu};
 use crate::text;
@@ -19,6 +19,7 @@ impl Menu<'_> {
             MouseEventKind::ScrollDown => self.wheel(WHEEL),
             MouseEventKind::Down(MouseButton::Left) => {
                 self.message.clear();
+                self.wish = None;
                 return match self.dialogs.pop() {
                     Some(dialog) => self.click_dialog(dialog, at),
                     None => self.click(at),
@@ -68,10 +69,10 @@ impl Menu<'_> {
 
     fn click_dialog(&mut self, dialog: Dialog, at: Position) -> Effect {
         let window = Window::of(self, &dialog);
-        if let Dialog::Leave { .. } = dialog {
-            let answer = (0..ANSWERS.len()).find(|number| window.answer(*number).contains(at));
-            if let Some(number) = answer {
-                return self.answer(number);
+        if let Some((answers, _)) = dialog.answers() {
+            let hit = |number: &usize| window.answer(answers, *number).contains(at);
+            if let Some(number) = (0..answers.len()).find(hit) {
+                return self.answer(dialog, number);
             }
         }
         if let Dialog::Search(search) = dialog {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use unilith_image::app::App;
 use unilith_image::catalog::Catalog;
 use unilith_image::compose::Configuration;
-use unilith_kconfig::{State, Tristate};
+use unilith_kconfig::{Config, State, Tristate};
 use unilith_menu::{Ended, Storage, Subject};
 
 pub fn menu(args: &Menu) -> Result {
@@ -25,9 +25,11 @@ pub fn menu(args: &Menu) -> Result {
             ));
         }
     };
-    let app = App::load(directory)?;
+    App::load(directory)?;
     demand_terminal()?;
     let root = project::root()?;
+    // The same as what is built, also where that depends on the program.
+    let app = project::subject(directory)?.app;
     let configuration = project::configure(&root, &app, &unset())?;
     let mut libraries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for library in Catalog::load(&root)?.libraries.into_values() {
@@ -35,15 +37,17 @@ pub fn menu(args: &Menu) -> Result {
             libraries.entry(binding.symbol).or_default().push(library.directory);
         }
     }
+    let base = profile(&root, &app)?;
     let subject = Subject {
         title: format!("Unilith: {}", app.name),
         file: directory.join(project::APP_FILE).display().to_string(),
         saved: true,
+        base: Some(base.clone()),
         libraries,
         ..Subject::default()
     };
     let state = configuration.tree.state(&configuration.wanted);
-    open(state, subject, &mut AppFile { root, directory: directory.to_owned() })
+    open(state, subject, &mut AppFile { root, directory: directory.to_owned(), base })
 }
 
 /// Nothing beyond what the application says.
@@ -82,61 +86,67 @@ pub fn open(state: State, subject: Subject, storage: &mut dyn Storage) -> Result
 struct AppFile {
     root: PathBuf,
     directory: PathBuf,
+    /// What the profile says.
+    base: Values,
+}
+
+/// Values by symbol.
+type Values = BTreeMap<String, String>;
+
+/// What the profile of an application says.
+fn profile(root: &Path, app: &App) -> Result<Values> {
+    let file = root.join("profiles").join(format!("{}.config", app.profile()));
+    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("{}: {e}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|e| failed(&e))?;
+    let config = Config::parse(&text, &file.display().to_string()).map_err(|e| failed(&e))?;
+    Ok(config.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 impl AppFile {
-    /// What the file says now.
-    fn resolve(&self, set: &[String]) -> Result<(App, Configuration)> {
-        let app = App::load(&self.directory)?;
+    /// What the file says now, with some of it taken out and some set besides.
+    fn resolve(&self, out: &[String], set: &[String]) -> Result<(App, Configuration)> {
+        let mut app = project::subject(&self.directory)?.app;
+        app.config.retain(|name, _| !out.contains(name));
         let options = Options { set: set.to_vec(), ..unset() };
         let configuration = project::configure(&self.root, &app, &options)?;
         Ok((app, configuration))
     }
 
     fn write(&self, state: &mut State) -> Result<String> {
-        let (_, before) = self.resolve(&[])?;
-        let mut old = before.tree.state(&before.wanted);
-        let tree = state.tree();
-        // What the user says, that holds, and that the file does not say. `different` of it has
-        // another value now; the rest only has to be said if that is not enough.
-        let (mut all, mut different) = (vec![], vec![]);
-        for symbol in tree.symbols() {
-            let Some(id) = tree.find(&symbol.name) else { continue };
-            let value = state.value(id).to_owned();
-            if state.user_value(id) != Some(&value) {
-                continue;
-            }
-            if tree.choice_of(id).is_some() && state.tristate(id) != Tristate::Yes {
-                continue;
-            }
-            let Some(known) = before.tree.find(&symbol.name) else { continue };
-            let assignment = format!("{}={value}", symbol.name);
-            if old.value(known) != value {
-                different.push(assignment.clone());
-            }
-            if old.user_value(known) != Some(&value) || old.value(known) != value {
-                all.push(assignment);
-            }
-        }
+        let (app, before) = self.resolve(&[], &[])?;
+        let old = before.tree.state(&before.wanted);
+        let file = self.directory.join(project::APP_FILE);
+        let out = taken_back(state, &app, &old, &self.base);
         let mut problem = None;
-        for assignments in [different, all] {
-            let (app, after) = self.resolve(&assignments)?;
-            problem = difference(state, &after);
-            if problem.is_none() {
-                let file = self.directory.join(project::APP_FILE);
-                if assignments.is_empty() {
+        // What nobody said is tried last: taken out, a symbol may have got another value.
+        for (out, loud) in [(&out[..], false), (&[], true)] {
+            // Without that there may be nothing that holds.
+            let Ok((_, left)) = self.resolve(out, &[]) else { continue };
+            for assignments in candidates(state, &left, loud) {
+                let after = match self.resolve(out, &assignments) {
+                    Ok((_, after)) => after,
+                    Err(error) => {
+                        problem = problem.or(Some(error.to_string()));
+                        continue;
+                    }
+                };
+                if let Some(different) = difference(state, &after) {
+                    problem = problem.or(Some(different));
+                    continue;
+                }
+                if assignments.is_empty() && out.is_empty() {
                     return Ok(format!("no change to {}", file.display()));
                 }
-                config::change::write(&app, &after, &[], &assignments)?;
+                config::change::write(&app, &after, out, &assignments)?;
                 return Ok(format!("configuration written to {}", file.display()));
             }
         }
-        Err(Error::failed(problem.unwrap_or_default()))
+        Err(Error::failed(problem.unwrap_or_else(|| "it does not hold".to_owned())))
     }
 
     fn read(&self, state: &mut State, file: &str) -> Result<String> {
         let fresh = if Path::new(file) == self.directory.join(project::APP_FILE) {
-            let (_, configuration) = self.resolve(&[])?;
+            let (_, configuration) = self.resolve(&[], &[])?;
             state.tree().state(&configuration.wanted)
         } else {
             let text = std::fs::read(file).map_err(|e| Error::failed(format!("{file}: {e}")))?;
@@ -147,6 +157,49 @@ impl AppFile {
         *state = fresh;
         Ok(format!("configuration read from {file}"))
     }
+}
+
+/// What the file says and the user took back.
+fn taken_back(state: &State, app: &App, old: &State, base: &Values) -> Vec<String> {
+    let tree = state.tree();
+    let back = |name: &&String| {
+        let Some((id, known)) = tree.find(name).zip(old.tree().find(name)) else { return false };
+        // In a choice, to be n is to be left out.
+        let counts = |value: &&str| tree.choice_of(id).is_none() || *value != "n";
+        let now = state.user_value(id).filter(counts);
+        now != old.user_value(known).filter(counts) && now == base.get(*name).map(String::as_str)
+    };
+    app.config.keys().filter(back).cloned().collect()
+}
+
+/// Assignments that may make of `before` what the menu has: those of the user that have another
+/// value now; all of the user's that are not said yet, if that is not enough; with `loud`, also
+/// what the user did not say.
+fn candidates(state: &mut State, before: &Configuration, loud: bool) -> [Vec<String>; 2] {
+    let tree = state.tree();
+    let mut old = before.tree.state(&before.wanted);
+    let (mut all, mut different) = (vec![], vec![]);
+    for symbol in tree.symbols() {
+        let Some(id) = tree.find(&symbol.name) else { continue };
+        let value = state.value(id).to_owned();
+        let said = state.user_value(id) == Some(&value);
+        if !said && !(loud && state.is_changeable(id)) {
+            continue;
+        }
+        if tree.choice_of(id).is_some() && state.tristate(id) != Tristate::Yes {
+            continue;
+        }
+        let Some(known) = before.tree.find(&symbol.name) else { continue };
+        let assignment = format!("{}={value}", symbol.name);
+        let other = old.value(known) != value;
+        if other {
+            different.push(assignment.clone());
+        }
+        if other || said && old.user_value(known) != Some(&value) {
+            all.push(assignment);
+        }
+    }
+    [different, all]
 }
 
 /// The first symbol that would not have the value that it has in the menu.

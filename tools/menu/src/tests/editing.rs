@@ -60,7 +60,9 @@ fn help_is_complete() {
     let mut menu = menu(&tree);
     press(&mut menu, "Down y ?");
     let text = screen(&mut menu, 80, 24);
-    for part in ["─ Alpha ─", "CONFIG_ALPHA:", "The first letter.", "Type: bool", "Kconfig:9"] {
+    for part in
+        ["─ Alpha ─", "CONFIG_ALPHA:", "The first letter.", "Type: bool", "Kconfig:9", "Selects at"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     press(&mut menu, "Esc /");

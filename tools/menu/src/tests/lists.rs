@@ -132,7 +132,7 @@ fn hidden_entries_can_be_shown() {
     press(&mut menu, "Down Down Down Down Space");
     let text = screen(&mut menu, 80, 24);
     assert!(text.contains("SECRET=n: it depends on DRIVER = y"), "{text}");
-    press(&mut menu, "z");
+    press(&mut menu, "Esc z");
     assert!(!screen(&mut menu, 80, 24).contains("Secret"));
 }
 
@@ -155,7 +155,8 @@ fn long_lists_scroll() {
 fn every_size_is_drawn() {
     let tree = tree(KCONFIG);
     let mut menu = menu(&tree);
-    let dialogs = ["", "?", "Esc /", "Esc s", "Esc End Up Up Enter", "Esc q"];
+    let dialogs =
+        ["", "?", "Esc /", "Esc s", "Esc End Up Up Enter", "Esc q", "Esc z Home Down Down y"];
     for keys in dialogs {
         press(&mut menu, keys);
         for width in (0..140).step_by(7) {
@@ -164,6 +165,7 @@ fn every_size_is_drawn() {
             }
         }
     }
+    assert!(matches!(menu.dialogs.last(), Some(crate::dialog::Dialog::Offer(_))));
     // An event that the screen has not followed yet.
     menu.handle(&Event::Resize(200, 60), Duration::ZERO);
     let mut small = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 10, 3));

@@ -4,7 +4,9 @@ mod editing;
 mod leaving;
 mod lists;
 mod pointer;
+mod remedies;
 mod searching;
+mod taking_back;
 
 use crate::{Effect, Menu, Subject};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
@@ -116,6 +118,7 @@ fn menu(tree: &Tree) -> Menu<'_> {
         ask: true,
         saved: true,
         novelties: false,
+        base: None,
         libraries,
     };
     Menu::new(State::new(tree), subject)
