@@ -4,11 +4,13 @@
 mod common;
 
 use common::{App, errors, output, root};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use unilith_kconfig::Tree;
 
 /// How long a screen may take to appear on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -261,6 +263,103 @@ fn menu_of_an_application_saves_into_its_file() {
     assert_eq!(fs::read_to_string(&file).expect("the file"), want);
     screen.keys(&["q"]);
     screen.wait(&["status 0", "restored"]);
+}
+
+#[test]
+fn menu_shows_these_screens_at_80_by_24() {
+    let dir = tree();
+    let text = KCONFIG.replace("BETA\n\tbool\n", "BETA\n\tbool \"Beta\" if COUNT > 10\n");
+    fs::write(dir.path().join("Kconfig"), text).expect("a file");
+    let screen = Screen::start("screens", dir.path(), "kconfig menu --kconfig Kconfig");
+    screen.wait(&["[ ] Alpha"]);
+    insta::assert_snapshot!("menu_main", screen.show());
+    screen.keys(&["z"]);
+    insta::assert_snapshot!("menu_hidden", screen.wait(&["Hidden entries are shown"]));
+    screen.keys(&["Down", "Space"]);
+    insta::assert_snapshot!("menu_offer", screen.wait(&["BETA=y holds with:"]));
+    screen.keys(&["Enter"]);
+    insta::assert_snapshot!("menu_changed", screen.wait(&["[*] Alpha", "─ ALPHA=y ", "-*- Beta"]));
+    screen.keys(&["Up", "?"]);
+    insta::assert_snapshot!("menu_help", screen.wait(&["CONFIG_ALPHA:"]));
+    screen.keys(&["Escape", "Escape", "/"]);
+    screen.text("a");
+    insta::assert_snapshot!("menu_search", screen.wait(&["found"]));
+    screen.keys(&["Escape", "Escape"]);
+    screen.wait(&["< Select >"]);
+    screen.keys(&["q"]);
+    insta::assert_snapshot!("menu_leave", screen.wait(&["Save them?"]));
+}
+
+#[test]
+fn menu_takes_values_back_out_of_an_application_s_file() {
+    let toml = "\n[config]\nPRINT = true # always\nHEAP_CHUNK = 128 # KiB\n";
+    let app = App::new("cli-menu-unset", toml, &[], "pub fn main() {}\n");
+    let file = app.path.join("unilith.toml");
+    let before = fs::read_to_string(&file).expect("the file");
+    let screen = Screen::start("unset", &app.path, "menu");
+    screen.wait(&["Memory  --->"]);
+    screen.keys(&["/"]);
+    screen.text("HEAP_CHUNK");
+    screen.keys(&["Enter"]);
+    screen.wait(&["(128) "]);
+    screen.keys(&["u"]);
+    screen.wait(&["(64) ", "HEAP_CHUNK has its default again", "[not saved]"]);
+    screen.keys(&["S"]);
+    screen.wait(&["configuration written to"]);
+    let want = before.replace("HEAP_CHUNK = 128 # KiB\n", "");
+    assert_eq!(fs::read_to_string(&file).expect("the file"), want);
+    // The profile has the heap already; to say it is no more than a wish.
+    screen.keys(&["/"]);
+    screen.text("config_print ");
+    screen.keys(&["Enter", "1"]);
+    screen.wait(&["[*] "]);
+    screen.keys(&["q"]);
+    screen.wait(&["status 0", "restored"]);
+}
+
+#[test]
+fn menu_offers_what_an_application_lacks() {
+    let app = App::new("cli-menu-offer", "profile = \"minimal\"\n", &[], "pub fn main() {}\n");
+    let screen = Screen::start("offer", &app.path, "menu");
+    screen.wait(&["Memory  --->"]);
+    screen.keys(&["/"]);
+    screen.text("NET_INET tcp/ip");
+    screen.keys(&["Enter"]);
+    screen.wait(&["- - TCP/IP", "hidden entries are shown"]);
+    screen.keys(&["y"]);
+    screen.wait(&["NET_INET=n: it depends on SCHED", "NET_INET=y holds with:", "SCHED=y"]);
+    screen.keys(&["Enter"]);
+    screen.wait(&["[*] TCP/IP", "Pulled in ("]);
+    screen.keys(&["c"]);
+    screen.wait(&["lib/net/inet", "lib/core/cmdline"]);
+    screen.keys(&["Escape", "Escape", "S"]);
+    screen.wait(&["configuration written to"]);
+    let path = app.path.to_str().expect("text");
+    assert_eq!(common::stdout(["config", "get", path, "NET_INET"]), "y\n");
+}
+
+/// A library of a family is in the family's menu, whoever made it: the menu has what the tree's
+/// files say, and they are found by their place.
+#[test]
+fn libraries_are_in_the_menu_of_their_family() {
+    let tree = Tree::load(&root().join("Kconfig"), &BTreeMap::new()).expect("the tree");
+    let mut menus: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for symbol in tree.symbols() {
+        let file = tree.defined_at(symbol).file;
+        let parts: Vec<&str> = file.split('/').collect();
+        if let [.., "lib", family, _, "Kconfig"] = parts[..]
+            && tree.prompt(symbol).is_some()
+        {
+            let menu = tree.menus_of(symbol).first().copied().unwrap_or("none");
+            menus.entry(family.to_owned()).or_default().insert(menu);
+        }
+    }
+    assert!(menus.len() >= 5, "{menus:?}");
+    let mut seen = BTreeSet::new();
+    for (family, menus) in &menus {
+        assert_eq!(menus.len(), 1, "{family}: {menus:?}");
+        assert!(seen.insert(menus.first()), "{family} shares its menu");
+    }
 }
 
 #[test]

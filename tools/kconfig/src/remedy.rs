@@ -19,6 +19,10 @@ const DEPTH: usize = 8;
 /// Candidates that are kept of each demand, the smallest ones.
 const MOST: usize = 12;
 
+/// The effort of deriving candidates, in candidates that are looked at. Derivations that take
+/// more are less deep.
+const EFFORT: usize = 8_000;
+
 /// Assignments, by symbol.
 type Changes = BTreeMap<SymbolId, Box<str>>;
 
@@ -32,32 +36,6 @@ fn nothing() -> Candidates {
 
 fn one(symbol: SymbolId, value: &str) -> Candidates {
     vec![Changes::from([(symbol, value.into())])]
-}
-
-/// The smallest ones, each once; of equally small ones those first that came first.
-fn smallest(mut all: Candidates) -> Candidates {
-    all.sort_by_key(Changes::len);
-    let mut kept: Candidates = vec![];
-    for changes in all {
-        if kept.len() < MOST && !kept.contains(&changes) {
-            kept.push(changes);
-        }
-    }
-    kept
-}
-
-/// What does both; none if they contradict each other.
-fn both(a: &Candidates, b: &Candidates) -> Candidates {
-    let mut all = vec![];
-    for one in a {
-        for other in b {
-            let agree = other.iter().all(|(id, value)| one.get(id).is_none_or(|v| v == value));
-            if agree {
-                all.push(one.iter().chain(other).map(|(id, v)| (*id, v.clone())).collect());
-            }
-        }
-    }
-    smallest(all)
 }
 
 impl Tree {
@@ -103,7 +81,9 @@ pub struct RemedySearch<'t> {
     wanted: String,
     selects: bool,
     /// What has to be no worse afterwards; known after the first step.
-    before: Option<Verdict>,
+    before: Option<(State<'t>, Verdict)>,
+    /// How deep the next derivation goes; 0 if there is none.
+    depth: usize,
     candidates: std::vec::IntoIter<Changes>,
 }
 
@@ -134,6 +114,7 @@ impl<'t> RemedySearch<'t> {
             wanted: wanted.to_owned(),
             selects: false,
             before: None,
+            depth: DEPTH,
             candidates: vec![].into_iter(),
         }
     }
@@ -147,19 +128,21 @@ impl<'t> RemedySearch<'t> {
     /// Tries one more candidate.
     pub fn step(&mut self) -> Step {
         let Some(id) = self.tree.find(&self.name) else { return Step::Nothing };
-        let Some(before) = &self.before else {
+        let Some((state, _)) = &mut self.before else {
             let mut state = self.tree.state(&self.config);
-            self.before = Some(Verdict::new(&mut state, &self.config));
-            let candidates = match &*self.wanted {
-                "y" | "m" => state.on(id, &self.wanted, DEPTH),
-                "n" => state.off(id, DEPTH),
-                _ => both(&one(id, &self.wanted), &state.shown(id, DEPTH)),
-            };
-            self.candidates = candidates.into_iter();
+            let verdict = Verdict::new(&mut state, &self.config);
+            self.before = Some((state, verdict));
             return Step::Working;
         };
+        if self.depth > 0 {
+            let mut finder = Finder::new(state);
+            let candidates = finder.all(id, &self.wanted, self.depth);
+            self.depth = if finder.effort > 0 { 0 } else { self.depth / 2 };
+            self.candidates = candidates.into_iter();
+            return Step::Working;
+        }
         let Some(changes) = self.candidates.next() else { return Step::Nothing };
-        if changes.is_empty() || !self.holds(&changes, id, before) {
+        if changes.is_empty() || !self.holds(&changes, id) {
             return Step::Working;
         }
         let named = |(id, value): (SymbolId, Box<str>)| {
@@ -168,7 +151,8 @@ impl<'t> RemedySearch<'t> {
         Step::Found(changes.into_iter().map(named).collect())
     }
 
-    fn holds(&self, changes: &Changes, id: SymbolId, before: &Verdict) -> bool {
+    fn holds(&self, changes: &Changes, id: SymbolId) -> bool {
+        let Some((_, before)) = &self.before else { return false };
         let tree = self.tree;
         let mut changed = self.config.clone();
         for (symbol, value) in changes {
@@ -196,29 +180,122 @@ impl<'t> RemedySearch<'t> {
     }
 }
 
-impl State<'_> {
+/// Derives candidates.
+struct Finder<'s, 't> {
+    state: &'s mut State<'t>,
+    tree: &'t Tree,
+    /// What is left of the effort.
+    effort: usize,
+}
+
+impl<'s, 't> Finder<'s, 't> {
+    fn new(state: &'s mut State<'t>) -> Self {
+        let tree = state.tree;
+        Self { state, tree, effort: EFFORT }
+    }
+
+    /// What makes a symbol `value`.
+    fn all(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
+        match value {
+            "y" | "m" => self.on(id, value, depth),
+            "n" => self.off(id, depth),
+            _ => self.set(id, value, depth),
+        }
+    }
+
+    /// Takes from the effort; false if there is nothing left of it.
+    fn can_afford(&mut self, cost: usize) -> bool {
+        self.effort = self.effort.saturating_sub(cost);
+        self.effort > 0
+    }
+
+    /// The smallest ones, each once; of equally small ones those first that came first.
+    fn smallest(&mut self, mut all: Candidates) -> Candidates {
+        if !self.can_afford(1 + all.len()) {
+            return vec![];
+        }
+        all.sort_by_key(Changes::len);
+        let mut kept: Candidates = vec![];
+        for changes in all {
+            if kept.len() == MOST {
+                break;
+            }
+            if !kept.contains(&changes) {
+                kept.push(changes);
+            }
+        }
+        kept
+    }
+
+    /// What does both; none if they contradict each other.
+    fn both(&mut self, a: &Candidates, b: &Candidates) -> Candidates {
+        let mut all = vec![];
+        if !self.can_afford(a.len() * b.len()) {
+            return all;
+        }
+        for one in a {
+            for other in b {
+                let agree = other.iter().all(|(id, value)| one.get(id).is_none_or(|v| v == value));
+                if agree {
+                    all.push(one.iter().chain(other).map(|(id, v)| (*id, v.clone())).collect());
+                }
+            }
+        }
+        self.smallest(all)
+    }
+
+    /// What does any of these.
+    fn any(
+        &mut self,
+        parts: &[ExprId],
+        mut find: impl FnMut(&mut Self, ExprId) -> Candidates,
+    ) -> Candidates {
+        let mut all = vec![];
+        for part in parts {
+            all.extend(find(self, *part));
+        }
+        self.smallest(all)
+    }
+
+    /// What does all of these.
+    fn every(
+        &mut self,
+        parts: &[ExprId],
+        mut find: impl FnMut(&mut Self, ExprId) -> Candidates,
+    ) -> Candidates {
+        let mut all = nothing();
+        for part in parts {
+            let own = find(self, *part);
+            all = self.both(&all, &own);
+            if all.is_empty() {
+                break;
+            }
+        }
+        all
+    }
+
     /// What makes a boolean symbol `value`, which is y or m.
     fn on(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
-        if self.tristate(id) != No && (value == "m" || self.value(id) == "y") {
+        if self.state.tristate(id) != No && (value == "m" || self.state.value(id) == "y") {
             return nothing();
         }
-        if depth == 0 || self.tree.symbols[id].constant {
+        if depth == 0 || self.tree.symbols[id].constant || !self.can_afford(1) {
             return vec![];
         }
         let tree = self.tree;
-        let mut all = both(&one(id, value), &self.shown(id, depth - 1));
+        let mut all = self.set(id, value, depth - 1);
         for &cause in &tree.symbols[id].selected_by {
             all.extend(self.holds(cause, depth - 1));
         }
-        smallest(all)
+        self.smallest(all)
     }
 
     /// What makes a boolean symbol n.
     fn off(&mut self, id: SymbolId, depth: usize) -> Candidates {
-        if self.tristate(id) == No {
+        if self.state.tristate(id) == No {
             return nothing();
         }
-        if depth == 0 || self.tree.symbols[id].constant {
+        if depth == 0 || self.tree.symbols[id].constant || !self.can_afford(1) {
             return vec![];
         }
         let tree = self.tree;
@@ -227,21 +304,28 @@ impl State<'_> {
             // Another member instead.
             let mut all = vec![];
             for &other in tree.symbols[choice].members.iter().filter(|other| **other != id) {
-                all.extend(both(&one(other, "y"), &self.shown(other, depth - 1)));
+                all.extend(self.set(other, "y", depth - 1));
             }
-            return smallest(all);
+            return self.smallest(all);
         }
         let mut all = if tree.prompt(symbol).is_some() { one(id, "n") } else { nothing() };
         for &cause in &symbol.selected_by {
-            if self.evaluate(cause) != No {
-                all = both(&all, &self.fails(cause, depth - 1));
+            if self.state.evaluate(cause) != No {
+                let without = self.fails(cause, depth - 1);
+                all = self.both(&all, &without);
             }
         }
         // Or what it depends on goes.
         for &direct in &symbol.direct {
             all.extend(self.fails(direct, depth - 1));
         }
-        smallest(all)
+        self.smallest(all)
+    }
+
+    /// To set a symbol, and what makes that possible.
+    fn set(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
+        let shown = self.shown(id, depth);
+        self.both(&one(id, value), &shown)
     }
 
     /// What makes a prompt of a symbol visible.
@@ -258,12 +342,12 @@ impl State<'_> {
                 Some(condition) => all.extend(self.holds(condition, depth)),
             }
         }
-        smallest(all)
+        self.smallest(all)
     }
 
     /// What makes an expression hold.
     fn holds(&mut self, id: ExprId, depth: usize) -> Candidates {
-        if self.evaluate(id) != No {
+        if self.state.evaluate(id) != No {
             return nothing();
         }
         let tree = self.tree;
@@ -275,17 +359,15 @@ impl State<'_> {
             Expr::Compare(a, Comparison::Equal, b) => self.equal(*a, *b, depth),
             Expr::Compare(..) => vec![],
             Expr::Nary(Operator::And, parts) => {
-                parts.iter().fold(nothing(), |all, part| both(&all, &self.holds(*part, depth)))
+                self.every(parts, |own, part| own.holds(part, depth))
             }
-            Expr::Nary(Operator::Or, parts) => {
-                smallest(parts.iter().flat_map(|part| self.holds(*part, depth)).collect())
-            }
+            Expr::Nary(Operator::Or, parts) => self.any(parts, |own, part| own.holds(part, depth)),
         }
     }
 
     /// What makes an expression fail.
     fn fails(&mut self, id: ExprId, depth: usize) -> Candidates {
-        if self.evaluate(id) == No {
+        if self.state.evaluate(id) == No {
             return nothing();
         }
         let tree = self.tree;
@@ -294,11 +376,9 @@ impl State<'_> {
             Expr::Not(inner) => self.holds(*inner, depth),
             Expr::Compare(a, Comparison::Unequal, b) => self.equal(*a, *b, depth),
             Expr::Compare(..) => vec![],
-            Expr::Nary(Operator::And, parts) => {
-                smallest(parts.iter().flat_map(|part| self.fails(*part, depth)).collect())
-            }
+            Expr::Nary(Operator::And, parts) => self.any(parts, |own, part| own.fails(part, depth)),
             Expr::Nary(Operator::Or, parts) => {
-                parts.iter().fold(nothing(), |all, part| both(&all, &self.fails(*part, depth)))
+                self.every(parts, |own, part| own.fails(part, depth))
             }
         }
     }
@@ -313,7 +393,7 @@ impl State<'_> {
         match &*tree.symbols[constant].name {
             "n" => self.off(symbol, depth - 1),
             value @ ("y" | "m") => self.on(symbol, value, depth - 1),
-            value => both(&one(symbol, value), &self.shown(symbol, depth - 1)),
+            value => self.set(symbol, value, depth - 1),
         }
     }
 }

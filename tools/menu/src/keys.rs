@@ -88,6 +88,7 @@ impl Menu<'_> {
                 self.panel = Some(!open);
                 self.keep_in_sight();
             }
+            KeyCode::Char('c' | 'C') => self.show_consequences(),
             KeyCode::Char('s' | 'S') => return self.press(Button::Save),
             KeyCode::Char('o' | 'O') => return self.press(Button::Load),
             KeyCode::Char('q' | 'Q') => return self.leave(),

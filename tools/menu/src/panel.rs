@@ -1,5 +1,6 @@
 //! The lines that say what followed from the last change.
 
+use crate::dialog::Dialog;
 use crate::menu::Menu;
 use crate::text;
 use unilith_kconfig::SymbolId;
@@ -13,12 +14,25 @@ pub enum Tone {
 }
 
 impl Menu<'_> {
-    /// The panel's title and at most `height` lines of `width` columns.
+    /// At most `height` lines of the panel, of `width` columns.
     pub(crate) fn panel_lines(&self, width: usize, height: usize) -> Vec<(Tone, String)> {
-        let Some(all) = self.consequences.clone() else {
+        lines(self.panel_parts(), width, height)
+    }
+
+    /// All that followed from the last change, for those to whom the panel shows too little.
+    pub(crate) fn show_consequences(&mut self) {
+        self.settle();
+        let title = self.consequences.as_ref().map_or("Consequences", |all| &all.cause);
+        let parts: Vec<String> = self.panel_parts().into_iter().map(|(_, text)| text).collect();
+        let dialog = Dialog::text(title, parts.join("\n\n"));
+        self.dialogs.push(dialog);
+    }
+
+    fn panel_parts(&self) -> Vec<(Tone, String)> {
+        let Some(all) = &self.consequences else {
             let what = if self.subject.libraries.is_empty() { "symbols" } else { "libraries" };
             let text = format!("Here stands which {what} a change pulls in, and which it drops.");
-            return lines(vec![(Tone::Plain, text)], width, height);
+            return vec![(Tone::Plain, text)];
         };
         let mut parts = vec![];
         let groups = [
@@ -35,7 +49,7 @@ impl Menu<'_> {
         if parts.is_empty() {
             parts.push((Tone::Plain, "Nothing else is different.".to_owned()));
         }
-        lines(parts, width, height)
+        parts
     }
 
     /// What symbols are called here, libraries first.

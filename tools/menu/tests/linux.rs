@@ -5,11 +5,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use unilith_kconfig::{Options, Random, State, Tree};
+use unilith_kconfig::{Fill, Options, Random, State, Tree};
 use unilith_menu::{Menu, Subject};
 
 /// Keys that walk, open, toggle, search and ask for help; weighted by repetition.
-const KEYS: [KeyCode; 14] = [
+const KEYS: [KeyCode; 15] = [
     KeyCode::Down,
     KeyCode::Down,
     KeyCode::Down,
@@ -21,6 +21,7 @@ const KEYS: [KeyCode; 14] = [
     KeyCode::Char('y'),
     KeyCode::Char('m'),
     KeyCode::Char('n'),
+    KeyCode::Char('u'),
     KeyCode::Char('z'),
     KeyCode::Char('?'),
     KeyCode::Esc,
@@ -48,9 +49,21 @@ fn a_key_takes_less_than_50_ms() {
     let start = Instant::now();
     let tree = Tree::load_with(&root.join("Kconfig"), &options).expect("Linux's tree");
     println!("reading: {:?}", start.elapsed());
+    measure("defaults", State::new(&tree));
+    // As after reading a whole file: the user said something of everything.
+    let mut whole = State::new(&tree);
+    whole.fill(Fill::Mod);
+    let text = whole.write_config();
+    let mut whole = State::new(&tree);
+    whole.read(&text, ".config");
+    measure("modules", whole);
+}
+
+/// Presses keys in a menu that starts with these values.
+fn measure(what: &str, state: State) {
     let start = Instant::now();
-    let mut menu = Menu::new(State::new(&tree), Subject::default());
-    println!("opening: {:?}", start.elapsed());
+    let mut menu = Menu::new(state, Subject::default());
+    println!("{what}: opening {:?}", start.elapsed());
     let mut screen = Buffer::empty(Rect::new(0, 0, 80, 24));
     let mut times = vec![];
     let mut now = Duration::ZERO;

@@ -34,6 +34,10 @@ fn the_panel_says_what_was_pulled_in_and_dropped() {
     assert!(screen(&mut menu, 80, 24).contains("Nothing else is different."));
     press(&mut menu, "p");
     assert!(!screen(&mut menu, 80, 24).contains("Nothing else"));
+    press(&mut menu, "c");
+    let text = screen(&mut menu, 80, 24);
+    assert!(text.contains("┌─ ALPHA_DEEP=y ─") && text.contains("Nothing else"), "{text}");
+    press(&mut menu, "Esc");
     // A small screen has none, until somebody asks for it; a wide one has it aside.
     menu.panel = None;
     assert!(!screen(&mut menu, 80, 18).contains("Nothing else"));
