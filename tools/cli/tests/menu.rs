@@ -50,6 +50,13 @@ impl Screen {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    /// The process of the command.
+    fn menu(&self) -> String {
+        let shell = self.tmux(&["display-message", "-p", "#{pane_pid}"]);
+        let children = format!("/proc/{0}/task/{0}/children", shell.trim());
+        fs::read_to_string(children).expect("a process has children").trim().to_owned()
+    }
+
     fn keys(&self, keys: &[&str]) {
         self.tmux(&[&["send-keys"], keys].concat());
     }
@@ -78,12 +85,20 @@ impl Screen {
 
     /// A click of the left button, counted from 1, as terminals report it.
     fn click(&self, column: u32, row: u32) {
-        for end in ['M', 'm'] {
-            let report = format!("\x1b[<0;{column};{row}{end}");
-            let bytes: Vec<String> = report.bytes().map(|byte| format!("{byte:02x}")).collect();
-            let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
-            self.keys(&[&["-H"], &bytes[..]].concat());
-        }
+        self.report(0, column, row);
+        let up = format!("\x1b[<0;{column};{row}m");
+        self.bytes(&up);
+    }
+
+    /// A press of one of the mouse's buttons; 64 and 65 are the wheel.
+    fn report(&self, button: u32, column: u32, row: u32) {
+        self.bytes(&format!("\x1b[<{button};{column};{row}M"));
+    }
+
+    fn bytes(&self, text: &str) {
+        let bytes: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
+        self.keys(&[&["-H"], &bytes[..]].concat());
     }
 }
 
@@ -223,12 +238,27 @@ fn menu_gives_the_terminal_back_on_ctrl_c_and_signals() {
     screen.keys(&["C-c"]);
     screen.wait(&["unilith: changes are not saved", "status 130", "restored"]);
     let screen = start();
-    let shell = screen.tmux(&["display-message", "-p", "#{pane_pid}"]);
-    let children = format!("/proc/{0}/task/{0}/children", shell.trim());
-    let menu = fs::read_to_string(children).expect("a process has children");
-    let kill = Command::new("kill").args(["-TERM", menu.trim()]).status();
+    let kill = Command::new("kill").args(["-TERM", &screen.menu()]).status();
     assert!(kill.expect("kill starts").success());
     screen.wait(&["status 143", "restored"]);
+}
+
+#[test]
+fn menu_ends_when_the_terminal_is_gone() {
+    let dir = tree();
+    // What the terminal's end meets differs from time to time.
+    for _ in 0..2 {
+        let screen = Screen::start("gone", dir.path(), "kconfig menu --kconfig Kconfig");
+        screen.wait(&["[ ] Alpha"]);
+        let status = format!("/proc/{}/stat", screen.menu());
+        let start = Instant::now();
+        drop(screen);
+        let lives = || fs::read_to_string(&status).is_ok_and(|text| !text.contains(") Z "));
+        while lives() {
+            assert!(start.elapsed() < PATIENCE, "the menu still runs");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 #[test]
@@ -240,6 +270,15 @@ fn menu_takes_clicks() {
     screen.wait(&["[*] Alpha"]);
     screen.click(10, 5);
     screen.click(10, 5);
+    screen.wait(&[" Sample > Numbers"]);
+    screen.keys(&["Escape", "Escape"]);
+    screen.wait(&["[*] Alpha"]);
+    // The wheel: to the first line, which is a bool, and to the last, which is a menu.
+    screen.report(64, 10, 5);
+    screen.keys(&["n"]);
+    screen.wait(&["[ ] Alpha"]);
+    screen.report(65, 10, 5);
+    screen.keys(&["Enter"]);
     screen.wait(&[" Sample > Numbers"]);
 }
 

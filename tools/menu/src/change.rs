@@ -177,7 +177,7 @@ impl Menu<'_> {
             return;
         }
         let again: Vec<_> = symbols.iter().filter_map(|id| Some((*id, base(*id)?))).collect();
-        symbols.iter().for_each(|id| self.state.unset(*id));
+        self.state.unset_all(symbols);
         for (id, value) in again {
             self.state.set(id, &value);
         }

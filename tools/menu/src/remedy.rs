@@ -4,6 +4,7 @@
 
 use crate::dialog::{Dialog, Offer};
 use crate::menu::Menu;
+use crate::text;
 use unilith_kconfig::{Kind, RemedySearch, Step, SymbolId};
 
 /// A search for what would make a wish come true.
@@ -45,7 +46,12 @@ impl Menu<'_> {
         match wish.search.step() {
             Step::Working => self.wish = Some(wish),
             Step::Found(changes) => self.offer(&wish, &changes),
-            Step::Nothing => self.message.push_str("; nothing was found that changes that"),
+            Step::Nothing => {
+                self.message.push_str("; nothing was found that changes that");
+                if text::width(&self.message) > self.area.width.into() {
+                    self.dialogs.push(Dialog::text("Not possible", self.message.clone()));
+                }
+            }
         }
     }
 

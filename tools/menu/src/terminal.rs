@@ -18,6 +18,8 @@ use unilith_kconfig::State;
 
 /// How long a signal may wait for an answer.
 const TICK: Duration = Duration::from_millis(200);
+/// How long the menu may take to end by a signal: to save a large tree takes less.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Where configurations are. Errors are texts for the user.
 pub trait Storage {
@@ -102,29 +104,55 @@ fn take(menu: &mut Menu, storage: &mut dyn Storage, event: &Event, now: Duration
 }
 
 /// Signals that end the menu.
-struct Signals(Vec<(i32, Arc<AtomicBool>, signal_hook::SigId)>);
+struct Signals {
+    flags: Vec<(i32, Arc<AtomicBool>, signal_hook::SigId)>,
+    /// The menu has ended.
+    ended: Arc<AtomicBool>,
+}
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        let mut all = Self(vec![]);
+        let mut all = Self { flags: vec![], ended: Arc::new(AtomicBool::new(false)) };
         for signal in [SIGHUP, SIGINT, SIGTERM] {
             let flag = Arc::new(AtomicBool::new(false));
             let id = signal_hook::flag::register(signal, Arc::clone(&flag))?;
-            all.0.push((signal, flag, id));
+            all.flags.push((signal, flag, id));
         }
+        let flags: Vec<_> = all.flags.iter().map(|(no, flag, _)| (*no, Arc::clone(flag))).collect();
+        let ended = Arc::clone(&all.ended);
+        std::thread::Builder::new().spawn(move || insist(&flags, &ended))?;
         Ok(all)
     }
 
     fn pending(&self) -> Option<i32> {
-        let came = self.0.iter().find(|(_, flag, _)| flag.load(Ordering::Relaxed));
+        let came = self.flags.iter().find(|(_, flag, _)| flag.load(Ordering::Relaxed));
         came.map(|(signal, ..)| *signal)
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        for (_, _, id) in &self.0 {
+        self.ended.store(true, Ordering::Relaxed);
+        for (_, _, id) in &self.flags {
             signal_hook::low_level::unregister(*id);
+        }
+    }
+}
+
+/// Ends the process if a signal has come and the menu does not end of its own: crossterm reads the
+/// end of file of a terminal that is gone again and again, and never returns.
+fn insist(flags: &[(i32, Arc<AtomicBool>)], ended: &AtomicBool) {
+    let mut came = None;
+    while !ended.load(Ordering::Relaxed) {
+        std::thread::sleep(TICK);
+        let now = flags.iter().find(|(_, flag)| flag.load(Ordering::Relaxed));
+        match (came, now) {
+            (None, Some(_)) => came = Some(Instant::now()),
+            (Some(at), Some((signal, _))) if at.elapsed() > GRACE => {
+                restore();
+                std::process::exit(128 + signal);
+            }
+            _ => {}
         }
     }
 }

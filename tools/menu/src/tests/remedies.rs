@@ -77,4 +77,9 @@ fn what_selects_has_to_go() {
     let text = screen(&mut menu, 80, 24);
     assert!(text.contains("nothing was found that changes that"), "{text}");
     assert!(menu.dialogs.is_empty());
+    // What is too long for a line has a window.
+    screen(&mut menu, 50, 24);
+    press(&mut menu, "y");
+    let text = screen(&mut menu, 50, 24);
+    assert!(text.contains("─ Not possible ─"), "{text}");
 }
