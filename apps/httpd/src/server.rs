@@ -127,7 +127,11 @@ impl Server {
     /// Gives up a connection for one that waits, if there is one that can be.
     fn make_room(&mut self, site: &Site, now: u64) {
         for _ in 0..2 * CONNECTIONS {
-            let Some((index, stage, active)) = self.dispensable() else { return };
+            let Some((index, stage, active)) = self.dispensable() else {
+                // Nobody tells of an answer that was taken to its end.
+                self.room = now + GRACE;
+                return;
+            };
             if active + GRACE > now {
                 self.room = active + GRACE;
                 return;

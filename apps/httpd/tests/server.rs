@@ -338,3 +338,31 @@ fn who_does_nothing_for_too_long_is_closed() {
     test.round();
     assert_eq!(closed(&clients), [0, 1, 2]);
 }
+
+#[test]
+fn who_waits_while_all_are_answered_is_served_without_another_call() {
+    let mut test = Test::new();
+    let clients = test.full();
+    for client in &clients {
+        *client.room.lock().expect("it") = 10;
+        client.says(REQUEST);
+    }
+    test.round();
+    let new = test.client();
+    new.says(REQUEST);
+    test.round();
+    assert_eq!((closed(&clients), new.heard()), (vec![], 0), "there is no room");
+    // All take their answers, and say no more.
+    for client in &clients {
+        client.takes(1 << 20);
+    }
+    test.round();
+    let served_by = test.now + 2 * GRACE;
+    while new.heard() == 0 {
+        let next = test.server.deadline();
+        assert!(next <= served_by, "nobody looks who waits");
+        test.now = next;
+        test.server.round(&test.site, next);
+    }
+    assert_eq!(closed(&clients), [0]);
+}

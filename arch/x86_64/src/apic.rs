@@ -1,7 +1,7 @@
 //! The local APIC: it delivers interrupts to this processor and has a timer (SDM chapter 10).
 
 use crate::cpu::{self, cpuid};
-use crate::interrupt::{SPURIOUS, WAKE};
+use crate::interrupt::{SPURIOUS, TIMER, WAKE};
 use core::sync::atomic::{Ordering, fence};
 
 /// IA32_APIC_BASE.
@@ -130,7 +130,7 @@ impl LocalApic {
     pub fn enable(&self) {
         // A vector below 16 would be an error even here (SDM 10.5.3).
         self.write(LVT_LINT0, LVT_MASKED | u32::from(WAKE));
-        self.write(LVT_TIMER, LVT_MASKED | u32::from(WAKE));
+        self.write(LVT_TIMER, LVT_MASKED | u32::from(TIMER));
         self.write(TPR, 0);
         self.write(SPURIOUS_VECTOR, SOFTWARE_ENABLE | u32::from(SPURIOUS));
     }
@@ -138,7 +138,7 @@ impl LocalApic {
     /// Makes the timer one that [`count_down`](Self::count_down) starts. It interrupts when it
     /// reaches 0 if `interrupt`.
     pub fn set_one_shot(&self, interrupt: bool) {
-        self.write(LVT_TIMER, u32::from(WAKE) | if interrupt { 0 } else { LVT_MASKED });
+        self.write(LVT_TIMER, u32::from(TIMER) | if interrupt { 0 } else { LVT_MASKED });
         self.write(TIMER_DIVIDE, DIVIDE_BY_16);
     }
 
@@ -154,7 +154,7 @@ impl LocalApic {
 
     /// Makes the timer one that waits for the time-stamp counter.
     pub fn set_tsc_deadline(&self) {
-        self.write(LVT_TIMER, u32::from(WAKE) | LVT_TSC_DEADLINE);
+        self.write(LVT_TIMER, u32::from(TIMER) | LVT_TSC_DEADLINE);
         // The mode is in memory, the deadline is not: nothing else orders them (SDM 10.5.4.1).
         fence(Ordering::SeqCst);
     }

@@ -1,5 +1,6 @@
 //! Exceptions: entry stubs, the frame that they save, the handler that they call (SDM chapter 6).
 
+use crate::interrupt::WAKE;
 use crate::user;
 use crate::vector::{load_xmm, save_xmm};
 use core::arch::naked_asm;
@@ -111,6 +112,9 @@ pub(crate) fn stub(vector: usize) -> usize {
 }
 
 extern "C" fn dispatch(frame: &mut Frame) {
+    if frame.vector == u64::from(WAKE) {
+        return; // an application that has left its addresses, and will hear of it
+    }
     let handler = HANDLER.load(Ordering::Relaxed);
     if !handler.is_null() {
         // SAFETY: only `set_handler` stores here, and it stores a function of this type.
@@ -168,7 +172,7 @@ extern "C" fn stubs() {
 
 /// Saves all registers and calls the handler where `place` says.
 #[unsafe(naked)]
-extern "C" fn common() {
+pub(crate) extern "C" fn common() {
     naked_asm!(
         "push rax", "push rbx", "push rcx", "push rdx", "push rsi", "push rdi", "push rbp",
         "push r8", "push r9", "push r10", "push r11", "push r12", "push r13", "push r14", "push r15",

@@ -103,6 +103,9 @@ pub struct Registers {
     pub reserved: u64,
 }
 
+/// The interrupt flag.
+pub const INTERRUPT_FLAG: u64 = 1 << 9;
+
 /// The flags that an application may set: status flags, DF, AC and ID (SDM volume 1, 3.4.3).
 pub const USER_FLAGS: u64 = 0x24_0cd5;
 
@@ -301,7 +304,14 @@ pub unsafe extern "C" fn resume(registers: *const Registers) -> ! {
         "add rsp, 8",
         "pop gs:[16]",
         "popfq",
+        // From here on an interrupt may come: `interrupt::interrupt` knows these two places.
+        ".globl unilith_resume_stack",
+        ".hidden unilith_resume_stack",
+        "unilith_resume_stack:",
         "pop rsp",
+        ".globl unilith_resume_jump",
+        ".hidden unilith_resume_jump",
+        "unilith_resume_jump:",
         "jmp gs:[16]",
     )
 }

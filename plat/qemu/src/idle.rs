@@ -3,7 +3,7 @@
 
 use crate::clock::{self, together};
 use crate::{devices, input, softmmu};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use unilith_sync::Once;
 use unilith_x86_64::apic::{self, LocalApic, Mode};
 use unilith_x86_64::{cpu, interrupt, pic};
@@ -23,8 +23,8 @@ static RATE: AtomicU64 = AtomicU64::new(0);
 const TSC_DEADLINE: u64 = u64::MAX;
 /// In place of a rate: the timer does not count.
 const BROKEN: u64 = u64::MAX - 1;
-/// The timer has been told a deadline.
-static ARMED: AtomicBool = AtomicBool::new(false);
+/// When the timer interrupts (monotonic, nanoseconds), unless it has done so; [`NEVER`]: it does not.
+static PENDING: AtomicU64 = AtomicU64::new(NEVER);
 
 /// The local APIC, started at the first call; `None` if this machine has none.
 pub fn apic() -> Option<&'static LocalApic> {
@@ -42,6 +42,8 @@ fn start() -> Option<LocalApic> {
         pic::mask();
         apic.enable();
         interrupt::start(&apic);
+        #[cfg(feature = "preempt")]
+        interrupt::stop_applications();
         Some(apic)
     }
 }
@@ -50,9 +52,7 @@ fn start() -> Option<LocalApic> {
 pub fn idle(deadline: u64) {
     // Without a way to be woken, time passes by asking again.
     let Some(apic) = apic() else { return core::hint::spin_loop() };
-    if deadline == NEVER {
-        disarm(apic);
-    } else if !arm(apic, deadline) {
+    if deadline != NEVER && !arm(apic, deadline) {
         return core::hint::spin_loop();
     }
     softmmu::tick();
@@ -62,39 +62,64 @@ pub fn idle(deadline: u64) {
     input::woken();
 }
 
-fn disarm(apic: &LocalApic) {
-    if !ARMED.swap(false, Ordering::Relaxed) {
-        return;
-    }
-    if RATE.load(Ordering::Relaxed) == TSC_DEADLINE {
-        // SAFETY: the rate says so.
-        unsafe { apic.interrupt_at(0) };
-    } else {
-        apic.count_down(0);
+/// Has the application interrupted at `at` (monotonic, nanoseconds), or before, and by devices.
+#[cfg(feature = "preempt")]
+pub fn alarm(at: u64) {
+    let Some(apic) = apic() else { return };
+    input::listen();
+    let rate = rate(apic);
+    if at != NEVER && rate != BROKEN {
+        let now = clock::monotonic_ns();
+        interrupt_at(apic, rate, now, at.max(now + 1));
     }
 }
 
 /// False if there is nothing to wait for, or no way to.
 fn arm(apic: &LocalApic, deadline: u64) -> bool {
+    let (rate, now) = (rate(apic), clock::monotonic_ns());
+    let waits = now < deadline && rate != BROKEN;
+    if waits {
+        interrupt_at(apic, rate, now, deadline);
+    }
+    waits
+}
+
+/// Has the timer interrupt at `deadline`, which is after `now`, or before.
+///
+/// Who waits often waits until later every time, and for less long than that. To tell the timer each
+/// time would cost more than to be woken once in vain: what it was told before stays, if it is
+/// earlier.
+fn interrupt_at(apic: &LocalApic, rate: u64, now: u64, deadline: u64) {
+    if interrupt::has_timer_fired() {
+        PENDING.store(NEVER, Ordering::Relaxed);
+    }
+    if PENDING.load(Ordering::Relaxed) <= deadline {
+        return;
+    }
+    if rate == TSC_DEADLINE {
+        PENDING.store(deadline, Ordering::Relaxed);
+        // SAFETY: the rate says so.
+        unsafe { apic.interrupt_at(clock::cycles_at(deadline)) };
+        return;
+    }
+    let ticks = (u128::from(deadline - now) * u128::from(rate)) >> 32;
+    // Rather a tick late than early and twice. Too far: it will be woken on the way.
+    let (ticks, at) = match u32::try_from(ticks + 1) {
+        Ok(ticks) => (ticks, deadline),
+        Err(_) => (u32::MAX, now.saturating_add((u64::from(u32::MAX) << 32) / rate)),
+    };
+    PENDING.store(at, Ordering::Relaxed);
+    apic.count_down(ticks);
+}
+
+/// See [`RATE`].
+fn rate(apic: &LocalApic) -> u64 {
     let mut rate = RATE.load(Ordering::Relaxed);
     if rate == 0 {
         rate = start_timer(apic);
         RATE.store(rate, Ordering::Relaxed);
     }
-    let now = clock::monotonic_ns();
-    if now >= deadline || rate == BROKEN {
-        return false;
-    }
-    ARMED.store(true, Ordering::Relaxed);
-    if rate == TSC_DEADLINE {
-        // SAFETY: the rate says so.
-        unsafe { apic.interrupt_at(clock::cycles_at(deadline)) };
-    } else {
-        let ticks = (u128::from(deadline - now) * u128::from(rate)) >> 32;
-        // Rather a tick late than early and twice. Too far: there will be a wake-up on the way.
-        apic.count_down(u32::try_from(ticks + 1).unwrap_or(u32::MAX));
-    }
-    true
+    rate
 }
 
 /// Finds out which timer there is, and how fast it counts: in one millisecond.

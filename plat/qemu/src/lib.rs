@@ -112,6 +112,11 @@ impl Platform for Qemu {
         idle::idle(deadline);
     }
 
+    #[cfg(feature = "preempt")]
+    fn alarm(at: u64) {
+        idle::alarm(at);
+    }
+
     fn exit(status: u8) -> ! {
         console::exit(status);
         power::off(status)

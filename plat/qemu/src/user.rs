@@ -13,7 +13,7 @@ use unilith_posix_api::{
 use unilith_sync::Once;
 use unilith_x86_64::paging::{Error, Frames, Mapper, NO_EXECUTE, PAGE, WRITE};
 use unilith_x86_64::user::Exception;
-use unilith_x86_64::{cpu, trap, user as border, vector};
+use unilith_x86_64::{cpu, interrupt, trap, user as border, vector};
 
 /// From 64 KiB (so that null pointers with offsets fault, as Linux's mmap_min_addr) to the end
 /// of the lower half, less a page.
@@ -287,8 +287,8 @@ impl UserSpace for QemuUser {
     }
 }
 
-/// The flag that is always one.
-const ALWAYS_SET: u64 = 1 << 1;
+/// The flag that is always one, and, where applications are interrupted, that which allows it.
+const ALWAYS_SET: u64 = 1 << 1 | if cfg!(feature = "preempt") { border::INTERRUPT_FLAG } else { 0 };
 /// Room for the largest format of the vector registers (AVX-512: 2.7 KiB).
 const VECTOR_PAGES: usize = 1;
 
@@ -360,7 +360,29 @@ fn access_of(error: u64) -> Access {
     }
 }
 
+/// An interrupt has stopped the application.
+fn on_interrupt(exception: &mut Exception) {
+    crate::input::woken();
+    let Some(handlers) = HANDLERS.get() else { return };
+    for tick in handlers.tick {
+        tick();
+    }
+    for leave in handlers.leave {
+        leave(&mut exception.registers);
+    }
+}
+
 fn on_exception(exception: &mut Exception) {
+    if cfg!(feature = "preempt") && exception.vector == u64::from(interrupt::WAKE) {
+        on_interrupt(exception);
+    } else {
+        on_fault(exception);
+    }
+    let flags = &mut exception.registers.rflags;
+    *flags = *flags & USER_FLAGS | ALWAYS_SET;
+}
+
+fn on_fault(exception: &mut Exception) {
     let address = exception.address as usize;
     if exception.vector == trap::PAGE_FAULT && resolve(address, exception.error) {
         return;
@@ -381,6 +403,4 @@ fn on_exception(exception: &mut Exception) {
     if !handled {
         crate::crash::on_user_exception(exception);
     }
-    let flags = &mut exception.registers.rflags;
-    *flags = *flags & USER_FLAGS | ALWAYS_SET;
 }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
   unilith run apps/hello                         a native application
   unilith run /bin/busybox -- echo hello         an unmodified static Linux program
   unilith run $(which redis-server) --publish 6379:6379 -- --protected-mode no
+  unilith new app mine                           an application of your own, to start from
   unilith size apps/hello                        bytes of the image, by library
   unilith config set apps/hello HEAP_TLSF=y      what the image contains
   unilith COMMAND --help                         more about a command"
@@ -32,7 +33,9 @@ pub enum Command {
     Build(Build),
     /// Build an application if needed, and run it
     Run(Box<Run>),
-    /// List the micro-libraries that there are
+    /// Start an application or a micro-library of your own
+    New(New),
+    /// List the micro-libraries that there are, by family
     Libs(Libs),
     /// Show and change the configuration of an application
     Config(Config),
@@ -40,9 +43,9 @@ pub enum Command {
     Menu(Menu),
     /// Work with any tree of Kconfig files, as Linux's `conf` does
     Kconfig(Kconfig),
-    /// Draw the libraries of an image and what each is written against
+    /// Draw which library of an image calls which, and from how many places
     Graph(Graph),
-    /// Show the bytes of an image by micro-library
+    /// Show the bytes of an image by micro-library and symbol, and compare
     Size(Size),
     /// Say what this machine has, and how to get what it lacks
     Doctor(Doctor),
@@ -205,6 +208,10 @@ pub struct Run {
     /// End the run after this many seconds, with exit status 124
     #[arg(long, value_name = "SECS")]
     pub timeout: Option<f64>,
+    /// Have a translated machine's time pass by its instructions alone, 2^N ns for each, and jump
+    /// ahead when it waits: every run is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub icount: Option<u8>,
     /// Show how long each step of the boot took
     #[arg(long)]
     pub timing: bool,
@@ -224,12 +231,90 @@ pub struct Run {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
+  unilith new app mine                         a native application, in Rust
+  unilith new app mine --kind c                a Linux program in C
+  unilith new lib net/mdns                     a micro-library, lib/net/mdns")]
+pub struct New {
+    #[command(subcommand)]
+    pub command: NewCommand,
+}
+
+#[derive(Subcommand)]
+pub enum NewCommand {
+    /// Make an application that runs at once, to start from
+    #[command(after_help = "Examples:
+  unilith new app mine
+  unilith new app mine --kind c --path ~/mine
+  unilith new app mine --kind elf
+  unilith new app cache --kind elf --program redis-server -- --save ''
+
+It is made in apps/NAME if you are in the checkout of Unilith, else in ./NAME, and belongs to you:
+Unilith reads it and never changes it, except by `unilith config set`. What can stand in its
+unilith.toml: docs/applications.md.")]
+    App(NewApp),
+    /// Make a micro-library that can be selected at once, to start from
+    #[command(after_help = "Examples:
+  unilith new lib net/mdns
+
+makes lib/net/mdns: the package unilith-mdns, selected by the symbol NET_MDNS, with a test that runs
+on this machine. A family that is new is made with its first library.")]
+    Lib(NewLib),
+}
+
+#[derive(Args)]
+pub struct NewApp {
+    /// Its name: lower-case letters, digits and hyphens
+    pub name: String,
+    /// What it is made of
+    #[arg(long, default_value = "rust")]
+    pub kind: NewKind,
+    /// Its directory [default: apps/NAME in the checkout, else ./NAME]
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// elf: the program, a path or a name that is looked up [default: /bin/busybox]
+    #[arg(long, value_name = "PROGRAM")]
+    pub program: Option<PathBuf>,
+    /// elf: arguments of the program
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NewKind {
+    /// A Rust crate, linked with the libraries into one image
+    Rust,
+    /// A Linux program that this machine has, unmodified
+    Elf,
+    /// C sources that the compiler of this machine makes a Linux program of
+    C,
+}
+
+#[derive(Args)]
+pub struct NewLib {
+    /// Where it will be in lib/: lower-case letters, digits and hyphens
+    #[arg(value_name = "FAMILY/NAME")]
+    pub name: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
   unilith libs
-  unilith libs apps/hello                      * selected, - an interface between libraries
-  unilith libs --json | jq -r '.[].library'")]
+  unilith libs --family lib/net                or just: --family net
+  unilith libs apps/hello                      what its image contains
+  unilith libs --json | jq -r '.[].library'
+
+Libraries stand below their family, which is the directory that they are in; external ones are in
+ext/. Columns: the name, the symbol that selects it (- for an interface between libraries, which
+nobody selects) and what it is. With an application:
+  * selected
+  - comes with what is selected
+and the bytes of the last build, if that was in the same configuration. Nothing is built.")]
 pub struct Libs {
     /// Show which of them the image of this application contains
     pub app: Option<PathBuf>,
+    /// Only the libraries of this family
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<String>,
     #[command(flatten)]
     pub options: Options,
     /// As JSON
@@ -469,16 +554,61 @@ pub enum KconfigCommand {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith graph apps/hello | dot -Tpng > hello.png
-  unilith graph apps/hello --format svg -o hello.svg")]
+  unilith graph apps/httpd --format svg -o httpd.svg
+  unilith graph apps/httpd --format json | jq .summary
+  unilith graph apps/httpd --exclude core,alloc
+  unilith graph --linux linux-6.1 --exclude drivers,sound   by directory, from its sources
+  unilith graph --linux linux-6.1/vmlinux                   from what was linked
+
+An edge leads from the caller. It counts the places of the source that call, be it that a call
+instruction is left of them or a copy of the function; JSON has both apart, and the addresses that
+are taken. The numbers of the whole graph are in a line on standard error. docs/graph.md says more,
+and compares.")]
 pub struct Graph {
+    /// A directory with unilith.toml, or a Linux program (an x86-64 ELF, or a script)
+    #[arg(required_unless_present = "linux")]
+    pub app: Option<PathBuf>,
     #[command(flatten)]
-    pub target: Target,
+    pub options: Options,
+    /// Instead of an image, the same of Linux by top-level directory: a vmlinux with debugging
+    /// information, a tree that was built, or its sources
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["app", "plat", "set", "written"])]
+    pub linux: Option<PathBuf>,
+    /// What of a tree of Linux is looked at [default: objects, if there are any]
+    #[arg(long, value_name = "WHAT", requires = "linux")]
+    pub from: Option<GraphFrom>,
+    /// Show what the selected libraries are written against, from their manifests; builds nothing
+    #[arg(long)]
+    pub written: bool,
+    /// Leave these nodes out
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub exclude: Vec<String>,
     /// The output's language
     #[arg(long, default_value = "dot")]
     pub format: GraphFormat,
+    /// How svg is laid out [default: layers if there is graphviz and the graph has at most 5 edges
+    /// per node, else ring]
+    #[arg(long)]
+    pub layout: Option<GraphLayout>,
     /// Write to this file instead of standard output
     #[arg(short, long)]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphLayout {
+    /// Callers above what they call; by graphviz
+    Layers,
+    /// On a ring
+    Ring,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFrom {
+    /// C and assembly sources: every configuration for x86
+    Source,
+    /// Object files: what was configured
+    Objects,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -491,14 +621,32 @@ pub enum GraphFormat {
 #[derive(Args)]
 #[command(after_help = "Examples:
   unilith size apps/hello
-  unilith size apps/hello --set PANIC_REPORT=y   what would crash reports cost?
-  unilith size apps/hello --json | jq '.libraries[0]'
+  unilith size apps/httpd --top 20                 the largest symbols
+  unilith size apps/httpd --tree-map httpd.svg
+  unilith size apps/httpd --compare apps/hello     what makes the difference?
+  unilith size apps/hello --json > before.json     ... and after a change:
+  unilith size apps/hello --compare before.json --top 20
+  unilith size apps/hello --set PANIC_REPORT=y --compare before.json
 
-The rows add up to the bytes of the image file.")]
+The rows add up to the bytes of the image file. What no symbol names (constants, headers, padding)
+has a row of its own.")]
 pub struct Size {
     #[command(flatten)]
     pub target: Target,
-    /// As JSON
+    /// List the N largest symbols, or differences of symbols
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
+    /// List all symbols
+    #[arg(long, conflicts_with = "top")]
+    pub symbols: bool,
+    /// Show what differs from another image: an application (with the same options), an image that
+    /// was built, or what `unilith size --json` wrote
+    #[arg(long, value_name = "OTHER")]
+    pub compare: Option<PathBuf>,
+    /// Also draw libraries and symbols, as large as they are
+    #[arg(long, value_name = "FILE.svg")]
+    pub tree_map: Option<PathBuf>,
+    /// As JSON: libraries and symbols
     #[arg(long)]
     pub json: bool,
 }

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         args::Command::Build(args) => commands::build::build(&args),
         args::Command::Run(args) => commands::run::run(&args),
+        args::Command::New(args) => commands::new::new(&args),
         args::Command::Libs(args) => commands::libs::libs(&args),
         args::Command::Config(args) => commands::config::config(&args),
         args::Command::Menu(args) => commands::menu::menu(&args),

@@ -3,6 +3,7 @@
 use crate::args::{Options, Platform, Target};
 use crate::error::{Error, Result};
 use crate::output::Working;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use unilith_image::app::{self, App, Kind};
 use unilith_image::build::{self, Image};
 use unilith_image::catalog::Catalog;
 use unilith_image::compose::Configuration;
+use unilith_image::program as c;
+use unilith_kconfig::Tree;
 use unilith_rootfs::{self as rootfs};
 
 /// The project's root: what the launcher says, else the place this program was built in.
@@ -53,12 +56,22 @@ pub fn subject(path: &Path) -> Result<Subject> {
     }
     let mut app = App::load(path)?;
     let refuse = |why: &str| Err(Error::usage(format!("{}: {why}", path.join(APP_FILE).display())));
+    if app.kind != Kind::C && (app.sources.is_some() || app.flags.is_some()) {
+        return refuse("sources = and flags = are for kind = \"c\" only");
+    }
     match (app.kind, &app.program) {
         (Kind::Elf, None) => refuse("kind = \"elf\" needs program = \"PATH\""),
-        (Kind::Rust, Some(_)) => refuse("program = is for kind = \"elf\" only"),
+        (Kind::Rust | Kind::C, Some(_)) => refuse("program = is for kind = \"elf\" only"),
         (Kind::Rust, None) => Ok(Subject { app, program: None, package: None }),
+        (Kind::C, None) => {
+            let dynamic = !app.flags().iter().any(|flag| flag.starts_with("-static"));
+            if app.profile.is_none() && (dynamic || app.serves()) {
+                app.profile = Some("server".to_owned());
+            }
+            Ok(Subject { app, program: None, package: None })
+        }
         (Kind::Elf, Some(path)) => {
-            let path = find_program(&app, path);
+            let path = find_program(&app.directory, path);
             let package = app.package.clone().filter(|_| !path.exists());
             let found = if package.is_none() { Some(program(&path)?) } else { None };
             // What a system packages is dynamic.
@@ -71,20 +84,34 @@ pub fn subject(path: &Path) -> Result<Subject> {
     }
 }
 
-/// Installs the program of `subject` if it is missing and a package has it.
+/// Compiles the program of `subject`, or installs it if it is missing and a package has it.
 pub fn provide_program(subject: &mut Subject) -> Result<()> {
+    if subject.app.kind == Kind::C {
+        subject.program = Some(program(&compile(&subject.app)?)?);
+    }
     let Some(package) = subject.package.take() else { return Ok(()) };
     let why = format!("it has the program of {}", subject.app.name);
     unilith_vmm::host::install(&[&package], &why).map_err(Error::failed)?;
     if let Some(path) = &subject.app.program {
-        subject.program = Some(program(&find_program(&subject.app, path))?);
+        subject.program = Some(program(&find_program(&subject.app.directory, path))?);
     }
     Ok(())
 }
 
-/// Where an application's program is: a mere name is looked up, also where only root would look.
-fn find_program(app: &App, path: &Path) -> PathBuf {
-    let own = app.directory.join(path);
+/// Compiles the program of `app`, and installs the compiler first if there is none.
+pub fn compile(app: &App) -> Result<PathBuf> {
+    let compiler = c::compiler();
+    if compiler == ["cc"] && unilith_vmm::host::find("cc").is_none() {
+        let why = format!("it compiles the program of {}", app.name);
+        unilith_vmm::host::install(&["gcc", "libc6-dev"], &why).map_err(Error::failed)?;
+    }
+    let mut working = Working::new(format!("compiling {}", app.name));
+    Ok(c::compile(&root()?, app, &mut working)?)
+}
+
+/// Where the program of an application in `directory` is: a mere name is looked up, also where only root would look.
+pub fn find_program(directory: &Path, path: &Path) -> PathBuf {
+    let own = directory.join(path);
     if path.components().count() > 1 || own.exists() {
         return own;
     }
@@ -96,7 +123,7 @@ fn find_program(app: &App, path: &Path) -> PathBuf {
 }
 
 /// Checks that `path` is a program that an image can run, and finds what runs it.
-fn program(path: &Path) -> Result<Program> {
+pub fn program(path: &Path) -> Result<Program> {
     use rootfs::Kind as K;
     const GIVE: &str = "give an application's directory or an x86-64 ELF program";
     let refuse = |why: &str| Err(Error::usage(format!("{}: {why}", path.display())));
@@ -170,6 +197,11 @@ fn script_interpreter(interpreter: &str, argument: Option<String>) -> (PathBuf, 
     (interpreter.into(), argument.into_iter().map(OsString::from).collect())
 }
 
+/// The configuration's language, without any values.
+pub fn tree(root: &Path) -> Result<Tree> {
+    Tree::load(&root.join("Kconfig"), &BTreeMap::new()).map_err(Error::usage)
+}
+
 /// Resolves the configuration of `app`, for its own platform if none is given.
 pub fn configure(root: &Path, app: &App, options: &Options) -> Result<Configuration> {
     let plat = options.plat.map(|plat| format!("{}=y", plat.symbol()));
@@ -190,17 +222,19 @@ pub fn configure(root: &Path, app: &App, options: &Options) -> Result<Configurat
 pub fn build(root: &Path, app: &App, options: &Options) -> Result<(Catalog, Configuration, Image)> {
     let catalog = Catalog::load(root)?;
     let configuration = configure(root, app, options)?;
-    // Every set of overrides has an image of its own, so that going back and forth is free.
-    let variant = if options.set.is_empty() {
-        String::new()
-    } else {
-        let mut hasher = DefaultHasher::new();
-        options.set.hash(&mut hasher);
-        format!("-{:08x}", hasher.finish() as u32)
-    };
     let mut working = Working::new(format!("building {}", app.name));
-    let image = build::build(&catalog, &configuration, app, &variant, &mut working)?;
+    let image = build::build(&catalog, &configuration, app, &variant(options), &mut working)?;
     Ok((catalog, configuration, image))
+}
+
+/// Every set of overrides has an image of its own, so that going back and forth is free.
+pub fn variant(options: &Options) -> String {
+    if options.set.is_empty() {
+        return String::new();
+    }
+    let mut hasher = DefaultHasher::new();
+    options.set.hash(&mut hasher);
+    format!("-{:08x}", hasher.finish() as u32)
 }
 
 /// What a command that only builds does with its target.

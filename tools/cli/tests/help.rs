@@ -4,10 +4,13 @@ mod common;
 
 use common::stdout;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["build"],
     &["run"],
+    &["new"],
+    &["new", "app"],
+    &["new", "lib"],
     &["libs"],
     &["config"],
     &["config", "show"],

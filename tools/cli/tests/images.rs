@@ -1,8 +1,9 @@
-//! Building, and what is told about images: `build`, `size`, `graph`, `libs`, `doctor`.
+//! Building, and what is told about images: `build`, `libs`, `doctor`.
 
 mod common;
 
-use common::{App, PLATFORMS, json, output, root, stdout};
+use common::{App, Checkout, PLATFORMS, json, output, root, stdout};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -65,28 +66,6 @@ fn every_source_of_an_application_is_noticed() {
 }
 
 #[test]
-fn sizes_add_up() {
-    for platform in PLATFORMS {
-        let built = json(["build", "apps/hello", "--json", "-p", platform]);
-        let sized = json(["size", "apps/hello", "--json", "-p", platform]);
-        assert_eq!(sized["bytes"], built["bytes"]);
-        let rows = sized["libraries"].as_array().expect("rows");
-        let sum: u64 = rows.iter().filter_map(|row| row["bytes"].as_u64()).sum();
-        assert_eq!(sized["bytes"], sum);
-        let plat = format!("plat/{platform}");
-        assert!(rows.iter().any(|row| row["library"] == plat && row["bytes"].as_u64() > Some(100)));
-
-        let text = stdout(["size", "apps/hello", "-p", platform]);
-        let number = |line: &str| line.split_whitespace().next().and_then(|n| n.parse().ok());
-        let numbers: Vec<u64> = text.lines().filter_map(number).collect();
-        let (total, rows) = numbers.split_last().expect("rows");
-        assert_eq!(*total, sum);
-        assert_eq!(rows.iter().sum::<u64>(), sum);
-        assert!(rows.is_sorted_by(|a, b| a >= b), "{text}");
-    }
-}
-
-#[test]
 fn libraries_are_listed_and_marked() {
     let all = json(["libs", "--json"]);
     let all = all.as_array().expect("rows");
@@ -108,34 +87,92 @@ fn libraries_are_listed_and_marked() {
     assert!(has(&selected(&["-p", "linux"]), "plat/linux"));
     assert!(has(&selected(&["--set", "HEAP_TLSF=y"]), "lib/mem/tlsf"));
 
-    let text = stdout(["libs", "apps/hello"]);
-    assert_eq!(text.lines().count(), all.len());
-    assert!(text.contains("* plat/qemu ") && text.contains("  plat/linux "), "{text}");
+    // What is not selected may come with what is.
+    let rows = json(["libs", "apps/hello", "--json"]);
+    let state = |library: &str| {
+        let row = rows.as_array().and_then(|rows| rows.iter().find(|r| r["library"] == library));
+        row.map(|row| row["state"].clone()).unwrap_or_default()
+    };
+    assert_eq!(state("lib/core/print"), "selected");
+    assert_eq!(state("lib/core/platform"), "with others");
+    assert_eq!(state("lib/net/tcp"), "not");
 }
 
 #[test]
-fn graphs_in_three_languages() {
-    let graph = json(["graph", "apps/hello", "--format", "json"]);
-    let nodes: Vec<&str> =
-        graph["nodes"].as_array().expect("nodes").iter().filter_map(|n| n.as_str()).collect();
-    let edges = graph["edges"].as_array().expect("edges");
-    assert!(nodes.contains(&"plat/qemu") && nodes.contains(&"arch/x86_64"), "{nodes:?}");
-    let dot = stdout(["graph", "apps/hello"]);
-    let svg = stdout(["graph", "apps/hello", "--format", "svg"]);
-    assert!(dot.starts_with("digraph image {\n") && dot.ends_with("}\n"), "{dot}");
-    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
-    for node in &nodes {
-        assert!(dot.contains(&format!("{node:?};")), "{node}");
-        assert!(svg.contains(&format!(">{node}</text>")), "{node}");
+fn libraries_stand_below_their_families() {
+    let text = stdout(["libs"]);
+    let mut family = "";
+    let mut listed = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        match line.strip_prefix("  ").and_then(|rest| rest.split_whitespace().next()) {
+            None => family = line,
+            Some(name) => listed.push(format!("{family}/{name}")),
+        }
     }
-    assert_eq!(dot.matches(" -> ").count(), edges.len());
-    assert_eq!(svg.matches("<line ").count(), edges.len());
+    let rows = json(["libs", "--json"]);
+    let rows = rows.as_array().expect("rows");
+    let want: Vec<&str> = rows.iter().filter_map(|row| row["library"].as_str()).collect();
+    assert_eq!(listed, want);
+    for row in rows {
+        let name = format!("{}/", row["family"].as_str().expect("a family"));
+        assert!(row["library"].as_str().expect("a directory").starts_with(&name), "{row}");
+    }
 
-    let dir = tempfile::tempdir().expect("a directory");
-    let file = dir.path().join("graph.dot");
-    let text = stdout(["graph", "apps/hello", "-o", file.to_str().expect("text")]);
-    assert_eq!(text, "");
-    assert_eq!(fs::read_to_string(file).expect("the graph"), dot);
+    let family = |name: &str| stdout(["libs", "--family", name]);
+    assert!(family("lib/mem").starts_with("lib/mem\n  api "));
+    assert!(family("lib/mem").contains("\n  tlsf    HEAP_TLSF"), "{}", family("lib/mem"));
+    assert_eq!(family("mem"), family("lib/mem"));
+    assert_eq!(family("virtio"), family("drivers/virtio"));
+    let marked = stdout(["libs", "apps/hello", "--family", "plat"]);
+    assert!(marked.contains("\n* qemu ") && marked.contains("\n  linux "), "{marked}");
+    let unknown = output(["libs", "--family", "memory"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = common::errors(&unknown);
+    assert!(said.starts_with("error: there is no family memory; families are arch, "), "{said}");
+}
+
+#[test]
+fn sizes_of_libraries_are_those_of_the_last_build() {
+    let checkout = Checkout::new();
+    let run = |args: &[&str]| checkout.unilith(args).output().expect("unilith starts");
+    let bytes = || {
+        let output = run(&["libs", "apps/hello", "--json"]);
+        let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let rows = rows.as_array().expect("rows").clone();
+        let pair = |row: &serde_json::Value| {
+            Some((row["library"].as_str()?.to_owned(), row["bytes"].as_u64()?))
+        };
+        rows.iter().filter_map(pair).filter(|(_, n)| *n > 0).collect::<BTreeMap<_, _>>()
+    };
+    let told = |args: &[&str]| common::errors(&run(&[&["libs", "apps/hello"], args].concat()));
+    assert_eq!(bytes(), BTreeMap::new());
+    assert_eq!(
+        told(&["-p", "linux", "--set", "PRINT=y"]),
+        "unilith: no sizes, as it was not built; run: unilith build apps/hello -p linux --set PRINT=y\n"
+    );
+    assert!(!checkout.path("build").exists(), "nothing was built");
+
+    assert!(run(&["build", "apps/hello"]).status.success());
+    assert_eq!(told(&[]), "");
+    let sized = run(&["size", "apps/hello", "--json"]).stdout;
+    let sized: serde_json::Value = serde_json::from_slice(&sized).expect("JSON");
+    let rows = sized["libraries"].as_array().expect("rows").iter();
+    let of = |row: &serde_json::Value| {
+        let library = row["library"].as_str()?;
+        library.contains('/').then_some((library.to_owned(), row["bytes"].as_u64()?))
+    };
+    let want: BTreeMap<_, _> = rows.filter_map(of).filter(|(_, bytes)| *bytes > 0).collect();
+    assert_eq!(bytes(), want);
+    let text = String::from_utf8(run(&["libs", "apps/hello"]).stdout).expect("text");
+    let qemu = format!(" {}  ", want["plat/qemu"]);
+    assert!(text.lines().any(|line| line.starts_with("* qemu ") && line.contains(&qemu)), "{text}");
+
+    assert!(run(&["config", "set", "apps/hello", "HEAP_BUMP=y"]).status.success());
+    assert_eq!(bytes(), BTreeMap::new());
+    assert_eq!(
+        told(&[]),
+        "unilith: no sizes, as it was built in another configuration; run: unilith build apps/hello\n"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod common;
 use common::{App, errors, output, root};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -377,23 +378,33 @@ fn menu_offers_what_an_application_lacks() {
     assert_eq!(common::stdout(["config", "get", path, "NET_INET"]), "y\n");
 }
 
-/// A library of a family is in the family's menu, whoever made it: the menu has what the tree's
-/// files say, and they are found by their place.
+/// The menu is made of the tree's files, which are found by their place: `lib` and `ext` alike.
 #[test]
-fn libraries_are_in_the_menu_of_their_family() {
-    let tree = Tree::load(&root().join("Kconfig"), &BTreeMap::new()).expect("the tree");
+fn libraries_of_the_project_and_external_ones_are_in_the_menu_of_their_family() {
+    const FAMILIES: [&str; 6] = ["core", "mem", "sched", "fs", "net", "posix"];
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in ["Kconfig", "lib", "plat", "drivers"] {
+        symlink(root().join(name), dir.path().join(name)).expect("a link");
+    }
+    for family in FAMILIES {
+        let own = dir.path().join("ext").join(family).join("mine");
+        fs::create_dir_all(&own).expect("a directory");
+        let text = format!("config MINE_{}\n\tbool \"Mine\"\n", family.to_uppercase());
+        fs::write(own.join("Kconfig"), text).expect("a file");
+    }
+    let tree = Tree::load(&dir.path().join("Kconfig"), &BTreeMap::new()).expect("the tree");
     let mut menus: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for symbol in tree.symbols() {
+    let mut external = 0;
+    for symbol in tree.symbols().filter(|symbol| tree.prompt(symbol).is_some()) {
         let file = tree.defined_at(symbol).file;
         let parts: Vec<&str> = file.split('/').collect();
-        if let [.., "lib", family, _, "Kconfig"] = parts[..]
-            && tree.prompt(symbol).is_some()
-        {
+        if let [.., place @ ("lib" | "ext"), family, _, "Kconfig"] = parts[..] {
             let menu = tree.menus_of(symbol).first().copied().unwrap_or("none");
             menus.entry(family.to_owned()).or_default().insert(menu);
+            external += usize::from(place == "ext");
         }
     }
-    assert!(menus.len() >= 5, "{menus:?}");
+    assert_eq!(external, FAMILIES.len());
     let mut seen = BTreeSet::new();
     for (family, menus) in &menus {
         assert_eq!(menus.len(), 1, "{family}: {menus:?}");

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "unilith.toml";
 
 /// Its keys.
-const KEYS: [&str; 14] = [
-    "name", "kind", "program", "package", "args", "env", "rootfs", "include", "publish", "volumes",
-    "net", "memory", "profile", "config",
+pub const KEYS: [&str; 16] = [
+    "name", "kind", "program", "package", "sources", "flags", "args", "env", "rootfs", "include",
+    "publish", "volumes", "net", "memory", "profile", "config",
 ];
 
 /// `unilith.toml`.
@@ -36,6 +36,10 @@ pub struct App {
     pub program: Option<PathBuf>,
     /// The system's package that has the program.
     pub package: Option<String>,
+    /// `kind = "c"`: what is compiled, relative to the application. See [`App::sources`].
+    pub sources: Option<Vec<PathBuf>>,
+    /// `kind = "c"`: arguments of the C compiler. See [`App::flags`].
+    pub flags: Option<Vec<String>>,
     /// Files and directories for the root file system: `PATH` or `PATH:GUESTPATH`.
     #[serde(default)]
     pub include: Vec<String>,
@@ -65,6 +69,15 @@ pub enum Kind {
     Rust,
     /// A Linux program, unmodified: it travels in the root image.
     Elf,
+    /// C sources, compiled on this machine into a Linux program.
+    C,
+}
+
+impl Kind {
+    /// Whether it is a Linux program, which needs what runs one.
+    pub fn is_program(self) -> bool {
+        matches!(self, Self::Elf | Self::C)
+    }
 }
 
 impl App {
@@ -111,6 +124,8 @@ impl App {
             rootfs: None,
             program: None,
             package: None,
+            sources: None,
+            flags: None,
             include: vec![],
             publish: vec![],
             volumes: vec![],
@@ -125,8 +140,20 @@ impl App {
     pub fn profile(&self) -> &str {
         self.profile.as_deref().unwrap_or(match self.kind {
             Kind::Rust => "default",
-            Kind::Elf => "elf",
+            Kind::Elf | Kind::C => "elf",
         })
+    }
+
+    /// What is compiled, for `kind = "c"`: `main.c` if it does not say.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        self.sources.clone().unwrap_or_else(|| vec!["main.c".into()])
+    }
+
+    /// The arguments of the C compiler, for `kind = "c"`: those for a static program, which needs
+    /// no libraries in its root file system, if it does not say.
+    pub fn flags(&self) -> Vec<String> {
+        let default = || ["-O2", "-static-pie"].map(str::to_owned).to_vec();
+        self.flags.clone().unwrap_or_else(default)
     }
 
     /// Whether it asks for what only a server needs: a network or volumes.
@@ -177,5 +204,18 @@ impl App {
             )),
         };
         self.config.iter().map(text).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_documented() {
+        let document = include_str!("../../../docs/applications.md");
+        for key in KEYS {
+            assert!(document.contains(&format!("\n| `{key}` | ")), "{key}");
+        }
     }
 }

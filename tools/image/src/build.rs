@@ -3,7 +3,7 @@
 
 use crate::app::{App, Kind};
 use crate::cargo::{self, Progress};
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::compose::{Composition, Configuration, compose};
 use crate::{Error, pack, toolchain};
 use std::collections::BTreeSet;
@@ -46,12 +46,7 @@ pub fn build(
     variant: &str,
     progress: &mut dyn Progress,
 ) -> Result<Image, Error> {
-    let name = format!(
-        "{}-{}-{}{variant}",
-        app.name,
-        configuration.value("PLATFORM"),
-        configuration.value("ARCH")
-    );
+    let name = image_name(configuration, app, variant);
     let composition = compose(catalog, configuration, app, &name)?;
     let directory = catalog.root.join("build").join(&name);
     let image = directory.join("image");
@@ -108,6 +103,53 @@ pub fn build(
     })
 }
 
+/// What there is of an image that nobody asks to build now.
+#[derive(Clone, Debug)]
+pub enum Last {
+    /// It was not built.
+    Nothing,
+    /// It was built, in another configuration or from another state of the libraries' bindings.
+    Other,
+    /// It was built in this configuration; sources may have changed since.
+    Built {
+        /// The image with its symbols.
+        debug_image: PathBuf,
+        /// Size of the image proper.
+        bytes: u64,
+    },
+}
+
+/// What is left of the last [`build`] with the same arguments. Builds and writes nothing.
+///
+/// # Errors
+/// The image cannot be composed.
+pub fn last(
+    catalog: &Catalog,
+    configuration: &Configuration,
+    app: &App,
+    variant: &str,
+) -> Result<Last, Error> {
+    let name = image_name(configuration, app, variant);
+    let composition = compose(catalog, configuration, app, &name)?;
+    let directory = catalog.root.join("build").join(&name);
+    let debug_image = directory.join("image.debug");
+    let Ok(image) = directory.join("image").metadata() else { return Ok(Last::Nothing) };
+    if !debug_image.is_file() {
+        return Ok(Last::Nothing);
+    }
+    // The stamp is there only if the last build came to its end.
+    let same = directory.join(".stamp").is_file()
+        && files(&composition).into_iter().all(|(file, text)| {
+            fs::read_to_string(directory.join(file)).is_ok_and(|old| old == *text)
+        });
+    Ok(if same { Last::Built { debug_image, bytes: image.len() } } else { Last::Other })
+}
+
+fn image_name(configuration: &Configuration, app: &App, variant: &str) -> String {
+    let (platform, arch) = (configuration.value("PLATFORM"), configuration.value("ARCH"));
+    format!("{}-{platform}-{arch}{variant}", app.name)
+}
+
 /// Writes a file so that a reader sees the old or the new one, and marks it executable.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
@@ -118,9 +160,6 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .map_err(Error::io(path))
 }
 
-/// The directories whose files make an image, of whatever configuration.
-const PLACES: [&str; 4] = ["arch", "plat", "drivers", "lib"];
-
 /// Everything that an image is made from: the crate's text, and every source file's time and size.
 fn fingerprint(catalog: &Catalog, app: &App, composition: &Composition, further: &str) -> String {
     let mut hasher = DefaultHasher::new();
@@ -129,7 +168,7 @@ fn fingerprint(catalog: &Catalog, app: &App, composition: &Composition, further:
     }
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     toolchain::version(&catalog.root.join("build")).hash(&mut hasher);
-    for place in PLACES {
+    for (place, _) in catalog::PLACES {
         hash_tree(&catalog.root.join(place), &mut hasher);
     }
     if app.kind == Kind::Rust {
@@ -149,9 +188,12 @@ fn further_inputs(catalog: &Catalog, app: &App, linked: &Path) -> String {
     let rules = fs::read_to_string(linked.with_extension("d")).unwrap_or_default();
     let sources = rules.split_once(": ").map_or("", |(_, sources)| sources.trim_end());
     let sources = sources.replace("\\ ", "\0");
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let places = catalog::PLACES.map(|(place, _)| real(&catalog.root.join(place)));
     let seen = |path: &Path| {
-        let mut places = PLACES.iter().map(|place| catalog.root.join(place));
-        places.any(|place| path.starts_with(place))
+        // A link in a place may lead out of it.
+        let path = real(path);
+        places.iter().any(|place| path.starts_with(place))
             || path.starts_with(catalog.root.join("build"))
             || path.starts_with(&app.directory)
     };
@@ -166,7 +208,7 @@ fn further_inputs(catalog: &Catalog, app: &App, linked: &Path) -> String {
     paths.iter().map(|path| format!("{}\n", path.display())).collect()
 }
 
-fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
+pub(crate) fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
     let modified = metadata.and_then(|m| m.modified().ok()?.duration_since(UNIX_EPOCH).ok());
     (modified, metadata.map(fs::Metadata::len)).hash(hasher);
 }
@@ -191,23 +233,28 @@ fn hash_tree(directory: &Path, hasher: &mut DefaultHasher) {
     }
 }
 
+/// The files of the image crate.
+fn files(composition: &Composition) -> [(&'static str, &String); 4] {
+    [
+        ("Cargo.toml", &composition.manifest),
+        (".cargo/config.toml", &composition.cargo_config),
+        ("src/main.rs", &composition.main),
+        (".config", &composition.config),
+    ]
+}
+
 fn write_crate(
     catalog: &Catalog,
     directory: &Path,
     composition: &Composition,
 ) -> Result<(), Error> {
-    for (file, text) in [
-        ("Cargo.toml", &composition.manifest),
-        (".cargo/config.toml", &composition.cargo_config),
-        ("src/main.rs", &composition.main),
-        (".config", &composition.config),
-    ] {
+    for (file, text) in files(composition) {
         let path = directory.join(file);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(Error::io(parent))?;
         }
         // An unchanged file keeps its time, so cargo sees no change either.
-        if fs::read_to_string(&path).is_ok_and(|old| &old == text) {
+        if fs::read_to_string(&path).is_ok_and(|old| old == *text) {
             continue;
         }
         fs::write(&path, text).map_err(Error::io(&path))?;

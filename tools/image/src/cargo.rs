@@ -104,7 +104,7 @@ fn hint(messages: &str) -> &'static str {
         ["failed to find a workspace root", "failed to load source for dependency `unilith-"];
     if moved.iter().any(|words| messages.contains(words)) {
         "\n\nAn application outside of Unilith's workspace has a Cargo.toml of its own: it says version and edition \
-         itself, and where the libraries are. See README.md: Your own application"
+         itself, and where the libraries are. `unilith new app` makes such a one"
     } else {
         ""
     }

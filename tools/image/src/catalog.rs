@@ -6,8 +6,10 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Where micro-libraries live, as patterns of directories below the project's root.
-const PLACES: [(&str, usize); 4] = [("arch", 1), ("plat", 1), ("drivers", 2), ("lib", 2)];
+/// Where micro-libraries live below the project's root, and how many directories deep. `ext` has
+/// the external ones, in the same form; it need not be there.
+pub(crate) const PLACES: [(&str, usize); 5] =
+    [("arch", 1), ("plat", 1), ("drivers", 2), ("lib", 2), ("ext", 2)];
 
 /// A micro-library, or an API crate (which has no [`Binding`]).
 #[derive(Clone, Debug)]
@@ -28,6 +30,16 @@ impl Library {
     /// Its name in Rust code.
     pub fn crate_name(&self) -> String {
         self.package.replace('-', "_")
+    }
+
+    /// The directory that it is in, which names its family: `lib/net`, `drivers/virtio`, `arch`.
+    pub fn family(&self) -> &str {
+        self.directory.rsplit_once('/').map_or("", |(family, _)| family)
+    }
+
+    /// Its name within its family.
+    pub fn name(&self) -> &str {
+        self.directory.rsplit_once('/').map_or(&self.directory, |(_, name)| name)
     }
 }
 

@@ -60,7 +60,7 @@ impl Configuration {
         if let Some(problem) = tree.state(&wanted).check(&demanded).first() {
             return Err(Error::Config(with_remedy(&tree, &wanted, problem)));
         }
-        if app.kind == Kind::Elf && !solution.is_set("ELF") {
+        if app.kind.is_program() && !solution.is_set("ELF") {
             return Err(Error::Config(format!(
                 "{} is a Linux program, and the configuration has nothing that runs one; set ELF=y, or take profile = \"elf\"",
                 app.name
@@ -140,7 +140,7 @@ pub fn compose(
     let link = platform.binding.clone().and_then(|b| b.link).unwrap_or_default();
     let application = match app.kind {
         Kind::Rust => Some(app.package()?),
-        Kind::Elf => None,
+        Kind::Elf | Kind::C => None,
     };
     let mut main = main_file(&selected, configuration, app, application.as_deref(), name);
     if let Some(script) = &link.script {

@@ -1,6 +1,7 @@
 //! Images: what is in them ([`catalog`], [`app`], [`compose`]), how they are built ([`build`],
 //! [`cargo`]), what their file looks like ([`pack`]), and what can be read from a built one
-//! ([`symbols`]).
+//! ([`symbols`]): how large its parts are ([`sizes`], [`treemap`]) and who calls whom ([`graph`]).
+//! And the programs that are compiled to run in them ([`program`]).
 
 pub mod app;
 pub mod build;
@@ -9,8 +10,11 @@ pub mod catalog;
 pub mod compose;
 pub mod graph;
 pub mod pack;
+pub mod program;
+pub mod sizes;
 pub mod symbols;
 mod toolchain;
+pub mod treemap;
 
 use std::path::{Path, PathBuf};
 

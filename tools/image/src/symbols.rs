@@ -1,8 +1,8 @@
-//! What a linked image tells: the size of each library in it, and the names behind addresses.
+//! What a linked image tells: what is in it and whose that is, and the names behind addresses.
 
 use crate::Error;
 use crate::catalog::Catalog;
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,6 +19,8 @@ pub struct Symbol {
     pub owner: String,
     /// Whether it takes room in the file (else only in memory).
     pub in_file: bool,
+    /// Whether it is code.
+    pub function: bool,
 }
 
 /// The owner of what belongs to no crate.
@@ -34,14 +36,22 @@ pub fn symbols(catalog: &Catalog, debug_image: &Path) -> Result<Vec<Symbol>, Err
     let bytes = std::fs::read(debug_image).map_err(|e| Error::file(debug_image, e))?;
     let file = object::File::parse(&*bytes).map_err(|e| Error::file(debug_image, e))?;
     let mut found: BTreeMap<(u64, u64), Symbol> = BTreeMap::new();
+    // The image crate has the name of its directory.
+    let root = debug_image.parent().and_then(Path::file_name).unwrap_or_default();
+    let root = root.to_string_lossy().replace('-', "_");
     for symbol in file.symbols().filter(|s| s.size() > 0) {
         let Ok(mangled) = symbol.name() else { continue };
         let section = symbol.section_index().and_then(|i| file.section_by_index(i).ok());
-        let in_file = section.is_some_and(|s| s.kind() != object::SectionKind::UninitializedData);
+        let kind = section.map(|s| s.kind());
+        let in_file = kind.is_some_and(|kind| kind != SectionKind::UninitializedData);
+        let function = kind == Some(SectionKind::Text);
         let name = format!("{:#}", rustc_demangle::demangle(mangled));
-        let owner = owner(catalog, mangled, &name);
-        let symbol =
-            Symbol { address: symbol.address(), size: symbol.size(), name, owner, in_file };
+        let mut owner = owner(catalog, mangled, &name, function);
+        if owner == root {
+            owner = ROOT.to_owned();
+        }
+        let (address, size) = (symbol.address(), symbol.size());
+        let symbol = Symbol { address, size, name, owner, in_file, function };
         // Aliases share their bytes.
         found.entry((symbol.address, symbol.size)).or_insert(symbol);
     }
@@ -49,7 +59,7 @@ pub fn symbols(catalog: &Catalog, debug_image: &Path) -> Result<Vec<Symbol>, Err
 }
 
 /// Whose symbol this is: the first crate that its path names.
-fn owner(catalog: &Catalog, mangled: &str, name: &str) -> String {
+fn owner(catalog: &Catalog, mangled: &str, name: &str, function: bool) -> String {
     let is_rust = mangled.starts_with("_R");
     if !is_rust {
         let by_name = catalog.libraries.values().find(|library| {
@@ -59,6 +69,8 @@ fn owner(catalog: &Catalog, mangled: &str, name: &str) -> String {
         return match by_name {
             Some(library) => library.directory.clone(),
             None if name.starts_with("__unilith") => ROOT.to_owned(),
+            // Arithmetic that processors lack, under the names that C compilers call: __udivti3.
+            None if function => "compiler_builtins".to_owned(),
             None => UNATTRIBUTED.to_owned(),
         };
     }
@@ -69,27 +81,6 @@ fn owner(catalog: &Catalog, mangled: &str, name: &str) -> String {
     let Some(first) = first else { return UNATTRIBUTED.to_owned() };
     let library = catalog.libraries.values().find(|library| library.crate_name() == first);
     library.map_or_else(|| first.to_owned(), |library| library.directory.clone())
-}
-
-/// Bytes of the image file by owner, largest first; they add up to `total`.
-///
-/// `symbols` are in the order of their addresses.
-pub fn sizes(symbols: &[Symbol], total: u64) -> Vec<(String, u64)> {
-    let mut by_owner: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut counted = 0;
-    for symbol in symbols.iter().filter(|s| s.in_file) {
-        // Where symbols overlap, bytes belong to the first.
-        let end = symbol.address.saturating_add(symbol.size);
-        *by_owner.entry(&symbol.owner).or_default() +=
-            end.saturating_sub(symbol.address.max(counted));
-        counted = counted.max(end);
-    }
-    let named: u64 = by_owner.values().sum();
-    *by_owner.entry(UNATTRIBUTED).or_default() += total.saturating_sub(named);
-    let mut rows: Vec<(String, u64)> =
-        by_owner.into_iter().map(|(owner, size)| (owner.to_owned(), size)).collect();
-    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    rows
 }
 
 /// The frames of a crash, by name: innermost first, inlined functions included. `addresses` are
@@ -131,24 +122,4 @@ pub fn symbolise(root: &Path, debug_image: &Path, addresses: &[u64]) -> Result<V
         }
     }
     Ok(lines)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_add_up_although_symbols_overlap() {
-        let symbol = |address, size, owner: &str| Symbol {
-            address,
-            size,
-            name: String::new(),
-            owner: owner.to_owned(),
-            in_file: true,
-        };
-        let symbols = [symbol(10, 4, "a"), symbol(10, 8, "b"), symbol(12, 2, "a")];
-        let rows = sizes(&symbols, 20);
-        let want = [(UNATTRIBUTED, 12), ("a", 4), ("b", 4)];
-        assert_eq!(rows, want.map(|(owner, bytes)| (owner.to_owned(), bytes)));
-    }
 }

@@ -105,6 +105,13 @@ pub trait Platform {
     /// devices were asked to interrupt ends the wait at once.
     fn idle(deadline: u64);
 
+    /// Has an application that computes interrupted when the monotonic clock shows `at`
+    /// (nanoseconds), or before, and whenever a device interrupts. A platform that cannot does
+    /// nothing.
+    fn alarm(at: u64) {
+        let _ = at;
+    }
+
     /// Ends the machine. `status` is what `unilith run` exits with.
     fn exit(status: u8) -> !;
 }
@@ -189,6 +196,10 @@ macro_rules! bind {
                 <$platform>::idle(deadline)
             }
             #[unsafe(no_mangle)]
+            fn __unilith_alarm(at: u64) {
+                <$platform>::alarm(at)
+            }
+            #[unsafe(no_mangle)]
             fn __unilith_exit(status: u8) -> ! {
                 <$platform>::exit(status)
             }
@@ -240,6 +251,8 @@ linked! {
     signal = __unilith_signal() -> Option<u8>;
     /// See [`Platform::idle`].
     idle = __unilith_idle(deadline: u64);
+    /// See [`Platform::alarm`].
+    alarm = __unilith_alarm(at: u64);
     /// See [`Platform::exit`].
     exit = __unilith_exit(status: u8) -> !;
 }

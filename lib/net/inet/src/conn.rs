@@ -3,6 +3,7 @@
 //! A connection gets a turn only if something happened to it: a segment arrived, the application
 //! did something, or one of its timers is due.
 
+use crate::buffers::is_room;
 use crate::flow::{Flow, Link};
 use crate::links::NEVER;
 use crate::listen::Options;
@@ -246,6 +247,16 @@ impl Conn {
 }
 
 impl State {
+    /// Whether there is memory for one more connection, and for it in the lists that it gets into.
+    pub fn has_room(&mut self) -> bool {
+        let most = self.conns.len() + 1;
+        is_room(0)
+            && self.flows.try_reserve(1).is_ok()
+            && self.conns.try_reserve().is_ok()
+            && self.dirty.try_reserve(most.saturating_sub(self.dirty.len())).is_ok()
+            && self.acks.try_reserve(most.saturating_sub(self.acks.len())).is_ok()
+    }
+
     pub fn add(&mut self, conn: Conn) -> Id {
         let flow = conn.flow;
         let id = self.conns.insert(Box::new(conn));
@@ -508,7 +519,7 @@ impl State {
         self.udp.next = 0;
     }
 
-    /// Connections whose address went away end.
+    /// Addresses have changed: connections that knew no way may have one now.
     pub fn touch_all(&mut self) {
         let ids: Vec<Id> = self.conns.ids().collect();
         ids.into_iter().for_each(|id| self.touch(id));

@@ -1,6 +1,6 @@
 //! How connections begin on this side.
 
-use crate::buffers::{is_room, rings};
+use crate::buffers::rings;
 use crate::conn::{Conn, Owner};
 use crate::flow::{Flow, Link, is_host, is_loopback};
 use crate::listen::Options;
@@ -70,7 +70,7 @@ impl State {
         queue: &Arc<WaitQueue>,
     ) -> Result<(Id, Flow)> {
         let (link, flow) = self.choose(to, bound)?;
-        if !is_room(0) {
+        if !self.has_room() {
             return Err(NetError::NoMemory);
         }
         let iss = self.initial(&flow);

@@ -7,16 +7,16 @@ use crate::buffers::{RECEIVE, is_room, rings};
 use crate::conn::{Conn, Owner};
 use crate::flow::{Flow, Link};
 use crate::hash::Secret;
-use crate::links::NEVER;
+use crate::links::{Links, NEVER};
 use crate::packet::{Mac, Packet, mss};
 use crate::parse::Segment;
 use crate::slab::Id;
 use crate::state::State;
+use crate::timewait::Past;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use hashbrown::HashMap;
-use unilith_tcp::{Flags, Peer, Tcb};
+use unilith_tcp::{Flags, Peer, Tcb, seq};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -25,8 +25,10 @@ const TRIES: u32 = 4;
 
 /// Bytes that growing takes for each that there is, about: twice what it has.
 const GROWTH: usize = 3 * (size_of::<(Flow, Half)>() + size_of::<(Flow, u64)>());
-/// So many may be half open in any case.
-const LEAST: usize = 16;
+/// So many may be half open in any case: a table of twice as many is smaller than a page, which
+/// even a heap that is nearly empty has.
+const LEAST: usize = 7;
+const _: () = assert!(16 * (size_of::<(Flow, Half)>() + 1) + 32 < 4096);
 
 #[derive(Clone, Copy)]
 struct Half {
@@ -51,14 +53,12 @@ pub struct HalfOpen {
     count: u64,
     /// When the first answer has to be repeated.
     pub next: u64,
-    /// As many as it may have.
-    limit: usize,
 }
 
 impl HalfOpen {
     pub fn new(secret: Secret) -> Self {
         let (table, order) = (HashMap::with_hasher(secret), VecDeque::new());
-        Self { table, order, count: 0, next: NEVER, limit: crate::HALF_OPEN }
+        Self { table, order, count: 0, next: NEVER }
     }
 
     pub fn contains(&self, flow: &Flow) -> bool {
@@ -82,19 +82,22 @@ impl HalfOpen {
 
     /// Makes room for one more; how many had to go.
     fn make_room(&mut self) -> u64 {
-        if self.table.is_empty() {
-            self.limit = crate::HALF_OPEN;
-        }
+        let mut limit = crate::HALF_OPEN;
         // A flood does not take the last memory. A half of what there is fits into the tables that
         // there are, whatever was removed from these.
         let full =
             self.table.len() == self.table.capacity() || self.order.len() == self.order.capacity();
-        if full && !is_room(self.order.len() * GROWTH) {
+        let grows = |this: &mut Self| {
+            is_room(this.order.len() * GROWTH)
+                && this.table.try_reserve(1).is_ok()
+                && this.order.try_reserve(1).is_ok()
+        };
+        if full && !grows(self) {
             self.tidy();
-            self.limit = (self.table.len() / 2).max(LEAST);
+            limit = limit.min((self.table.len() / 2).max(LEAST));
         }
         let mut evicted = 0;
-        while self.table.len() >= self.limit
+        while self.table.len() >= limit
             && let Some((oldest, number)) = self.order.pop_front()
         {
             if self.table.get(&oldest).is_some_and(|half| half.number == number) {
@@ -109,37 +112,40 @@ impl HalfOpen {
     }
 }
 
+/// Answers a SYN.
+fn syn_ack(links: &mut Links, flow: &Flow, half: &Half) {
+    let mss = mss(links.caps(half.link), flow.remote.addr);
+    let header = Tcb::syn_ack(flow.ports(), half.iss, half.peer, mss, RECEIVE);
+    let packet = Packet { flow, header: &header, payload: [&[], &[]] };
+    links.reply(half.link, half.hop, &packet);
+}
+
 impl State {
-    /// A SYN for a listener.
-    pub fn open(&mut self, link: Link, listener: Id, segment: &Segment<'_>) {
+    /// A SYN for a listener. `past`: the connection of this flow that was before, if it is
+    /// remembered. This one starts above it, even if it was faster than the clock (RFC 9293, 3.6.1).
+    pub fn open(&mut self, link: Link, listener: Id, segment: &Segment<'_>, past: Option<Past>) {
         if self.listeners.get(listener).is_none_or(|listener| listener.is_full()) {
             self.statistics.dropped += 1;
             return;
         }
         self.half.count += 1;
+        let iss = self.initial(&segment.flow);
         let half = Half {
             number: self.half.count,
             listener,
             link,
             hop: segment.hop,
             peer: Peer::of(&segment.header),
-            iss: self.initial(&segment.flow),
+            iss: past.map_or(iss, |past| seq::later(iss, past.next.wrapping_add(1))),
             tries: 1,
             at: self.now.saturating_add(SECOND),
         };
-        self.syn_ack(&segment.flow, &half);
+        syn_ack(&mut self.links, &segment.flow, &half);
         self.statistics.evicted += self.half.make_room();
         self.half.table.insert(segment.flow, half);
+        self.time_wait.remove(&segment.flow);
         self.half.order.push_back((segment.flow, half.number));
         self.half.next = self.half.next.min(half.at);
-    }
-
-    /// Answers a SYN.
-    fn syn_ack(&mut self, flow: &Flow, half: &Half) {
-        let mss = mss(self.links.caps(half.link), flow.remote.addr);
-        let header = Tcb::syn_ack(flow.ports(), half.iss, half.peer, mss, RECEIVE);
-        let packet = Packet { flow, header: &header, payload: [&[], &[]] };
-        self.links.reply(half.link, half.hop, &packet);
     }
 
     /// A segment for a half-open connection; false if it is to be treated as if there was none.
@@ -157,7 +163,7 @@ impl State {
                 self.half.table.remove(flow);
                 return false;
             }
-            self.syn_ack(flow, &half);
+            syn_ack(&mut self.links, flow, &half);
             return true;
         }
         if !header.flags.has(Flags::ACK) || header.ack != half.iss.wrapping_add(1) {
@@ -172,11 +178,11 @@ impl State {
     fn establish(&mut self, half: &Half, segment: &Segment<'_>) {
         let flow = segment.flow;
         let Some(parent) = self.listeners.get(half.listener) else { return };
-        if parent.is_overfull() || !is_room(0) {
+        let options = parent.options;
+        if parent.is_overfull() || !self.has_room() {
             self.statistics.dropped += 1;
             return;
         }
-        let options = parent.options;
         let mss = mss(self.links.caps(half.link), flow.remote.addr);
         let (tx, rx) = rings();
         let tcb = Box::new(Tcb::accept(flow.ports(), half.iss, half.peer, mss, tx, rx));
@@ -203,20 +209,13 @@ impl State {
         if self.half.next > self.now {
             return;
         }
-        let now = self.now;
-        self.half.table.retain(|_, half| half.at > now || half.tries < TRIES);
-        let due = |(flow, half): (&Flow, &mut Half)| {
-            if half.at > now {
-                return None;
-            }
+        let Self { half: HalfOpen { table, next, .. }, links, now, .. } = self;
+        table.retain(|_, half| half.at > *now || half.tries < TRIES);
+        for (flow, half) in table.iter_mut().filter(|(_, half)| half.at <= *now) {
             half.at = now.saturating_add(SECOND << half.tries);
             half.tries += 1;
-            Some((*flow, *half))
-        };
-        let due: Vec<_> = self.half.table.iter_mut().filter_map(due).collect();
-        self.half.next = self.half.table.values().map(|half| half.at).min().unwrap_or(NEVER);
-        for (flow, half) in due {
-            self.syn_ack(&flow, &half);
+            syn_ack(links, flow, half);
         }
+        *next = table.values().map(|half| half.at).min().unwrap_or(NEVER);
     }
 }

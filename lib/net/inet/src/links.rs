@@ -138,7 +138,7 @@ impl Links {
                 if self.loopback.is_full() {
                     return false;
                 }
-                let mut frame = self.loopback.fresh(len);
+                let Some(mut frame) = self.loopback.fresh(len) else { return false };
                 packet.write(&mut frame, None, Sums::Ignored);
                 self.loopback.push(frame);
                 true
@@ -159,7 +159,7 @@ impl Links {
         match (link, &mut self.ethernet) {
             (Link::Loopback, _) => _ = self.transmit(link, hop, packet),
             (Link::Device, Some(ethernet)) => {
-                let mut frame = ethernet.replies.fresh(packet.len(link));
+                let Some(mut frame) = ethernet.replies.fresh(packet.len(link)) else { return };
                 // Whoever sends it later asks for no help.
                 packet.write(&mut frame, Some((hop, ethernet.address.0)), Sums::Computed);
                 ethernet.replies.push(frame);

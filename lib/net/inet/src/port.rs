@@ -71,12 +71,13 @@ impl Frames {
         Self { queue: VecDeque::new(), spare: Vec::new(), limit }
     }
 
-    /// An empty frame, with the memory of a used one if there is one.
-    pub fn fresh(&mut self, len: usize) -> Vec<u8> {
+    /// An empty frame, with the memory of a used one if there is one; `None` if there is no memory.
+    pub fn fresh(&mut self, len: usize) -> Option<Vec<u8>> {
         let mut frame = self.spare.pop().unwrap_or_default();
         frame.clear();
+        frame.try_reserve_exact(len).ok()?;
         frame.resize(len, 0);
-        frame
+        Some(frame)
     }
 
     /// Gives back the memory of a frame.
@@ -259,7 +260,7 @@ impl phy::TxToken for Tx<'_, '_> {
                 }
             }
             Out::Queue(frames) => {
-                let mut frame = frames.fresh(len);
+                let mut frame = frames.fresh(len).unwrap_or_else(|| alloc::vec![0; len]);
                 let result = f(&mut frame);
                 port.seal(&mut frame, false);
                 if let Out::Queue(frames) = &mut port.out {

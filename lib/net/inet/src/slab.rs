@@ -1,5 +1,6 @@
 //! Things by number. A number is not used again for something else.
 
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// Names an element.
@@ -27,6 +28,15 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Takes the memory for one more element, if it needs any.
+    pub fn try_reserve(&mut self) -> Result<(), TryReserveError> {
+        if self.free.is_empty() {
+            self.slots.try_reserve(1)?;
+        }
+        // A place for each to be free.
+        self.free.try_reserve(self.slots.len() + 1 - self.free.len())
+    }
+
     pub fn insert(&mut self, value: T) -> Id {
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)

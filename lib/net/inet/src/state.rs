@@ -259,16 +259,15 @@ impl State {
             return;
         }
         let opens = header.flags.has(Flags::SYN) && !header.flags.has(Flags::RST | Flags::ACK);
-        if let Some(past) = self.time_wait.get(self.now, flow) {
+        let past = self.time_wait.get(self.now, flow);
+        if let Some(past) = past {
             // RFC 9293, 3.6.1: a new incarnation starts above the old one.
-            if opens && seq::before(past.ack, header.seq) {
-                self.time_wait.remove(flow);
-            } else {
+            if !opens || !seq::before(past.ack, header.seq) {
                 return self.answer_late(link, segment, past);
             }
         }
         if opens && let Some(listener) = self.listener(flow.local) {
-            return self.open(link, listener, segment);
+            return self.open(link, listener, segment, past);
         }
         self.refuse(link, segment);
     }

@@ -46,10 +46,16 @@ impl TimeWait {
         // tables that there are, whatever was removed from these.
         let full =
             self.past.len() == self.past.capacity() || self.order.len() == self.order.capacity();
-        if full && !is_room(self.order.len() * GROWTH) {
-            self.limit = (self.order.len() / 2).max(LEAST);
-        }
-        while self.order.len() >= self.limit {
+        let grows = |this: &mut Self| {
+            is_room(this.order.len() * GROWTH)
+                && this.past.try_reserve(1).is_ok()
+                && this.order.try_reserve(1).is_ok()
+        };
+        let limit = match full && !grows(self) {
+            true => self.limit.min((self.order.len() / 2).max(LEAST)),
+            false => self.limit,
+        };
+        while self.order.len() >= limit {
             self.forget_oldest();
         }
         let until = now.saturating_add(DURATION);

@@ -656,3 +656,45 @@ fn a_port_that_is_used_again_needs_no_second_call() {
         assert_eq!(world.b.statistics().time_wait, 1);
     }
 }
+
+/// The sequence numbers of segments that were sent: of SYNs, or of others.
+fn numbers(nic: &Nic, syns: bool) -> Vec<u32> {
+    let log = nic.take_log();
+    let tcp = log.iter().filter(|frame| frame[12..14] == [8, 0] && (frame[47] & 2 != 0) == syns);
+    tcp.map(|frame| u32::from_be_bytes(frame[38..42].try_into().unwrap())).collect()
+}
+
+#[test]
+fn a_connection_after_a_fast_one_starts_above_it() {
+    let world = World::new();
+    let listener = world.listen(80, 5);
+    let call = || {
+        let client = world.a.tcp(false).unwrap();
+        client.bind(ip(A, 4000), true).unwrap();
+        assert_eq!(client.connect(ip(B, 80)), Err(NetError::InProgress));
+        world.pass(SECOND / 1000);
+        (client, listener.accept().unwrap())
+    };
+    let (client, server) = call();
+    world.nic_b.take_log();
+    // In no time.
+    let (data, mut got) = (pattern(10_000), 0);
+    while got < 1_000_000 {
+        let _ = send(&server, &data);
+        world.b.poll();
+        world.a.poll();
+        got += receive(&client).map_or(0, |bytes| bytes.len());
+    }
+    drop(server);
+    while receive(&client) != Ok(vec![]) {
+        world.b.poll();
+        world.a.poll();
+    }
+    drop(client);
+    world.pass(SECOND / 1000);
+    assert_eq!(world.b.statistics().time_wait, 1);
+    let last = *numbers(&world.nic_b, false).last().unwrap();
+    let (_client, _server) = call();
+    let [first] = numbers(&world.nic_b, true)[..] else { panic!("answered more than once") };
+    assert!(unilith_tcp::seq::before(last, first), "{last} {first}: RFC 9293, 3.6.1");
+}

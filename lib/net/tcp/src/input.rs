@@ -209,8 +209,12 @@ impl Tcb {
         self.rtt.acknowledged(ack, now);
         if syn > 0 && self.rtt.silent() > 0 {
             self.congestion.call_was_lost(self.mss);
+            self.rtt.call_was_lost();
         }
         self.rtt.heard();
+        if self.large_again <= now {
+            (self.mss, self.large_again) = (self.full_mss, NEVER);
+        }
         self.persist = NEVER;
         self.resend = self.congestion.acknowledged(ack, data, self.flight(), self.mss);
         self.retransmit =

@@ -13,7 +13,8 @@
 //!   and RFC 9293, 3.8.
 //! - Segments out of window, SYNs and resets that do not fit are answered as RFC 5961 demands.
 //! - Received ranges are told by SACK (RFC 2018); what is sent is not chosen by it.
-//! - No timestamps, no urgent data, no path MTU discovery.
+//! - Ways that drop large segments without a word get small ones, after time-outs (RFC 4821, 7.7).
+//! - No timestamps, no urgent data, no other path MTU discovery.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -3,7 +3,21 @@
 use crate::NEVER;
 use crate::segment::{Flags, HEADER, Segment};
 use crate::seq::{before, between, later};
-use crate::tcb::{State, Tcb};
+use crate::tcb::{DEFAULT_MSS, State, Tcb};
+
+/// Time-outs in a row after which large segments may be what the way does not take: something on it
+/// drops them and does not say so (RFC 4821, 7.7).
+const VAIN: u32 = 3;
+
+/// The largest segment that every way takes (RFC 9293, 3.7.1).
+const SAFE_MSS: u32 = DEFAULT_MSS as u32;
+
+/// No way that leaves this host takes larger ones.
+const JUMBO: u32 = 9216;
+
+/// How long no larger ones are sent then, nanoseconds: it may have been something else, and ways
+/// change (RFC 8899, 5.1.1).
+const LARGE_AGAIN: u64 = 600_000_000_000;
 
 /// What a call did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,10 +134,14 @@ impl Tcb {
     fn due(&mut self, now: u64) -> bool {
         if self.retransmit <= now {
             self.retransmit = NEVER;
+            self.rtt.back_off();
             if self.syn_acked {
+                let large = self.mss <= JUMBO && self.again().len > SAFE_MSS as usize;
+                if large && self.rtt.silent() >= VAIN {
+                    (self.mss, self.large_again) = (SAFE_MSS, now.saturating_add(LARGE_AGAIN));
+                }
                 self.congestion.timed_out(self.una, self.max, self.mss);
             }
-            self.rtt.back_off();
             self.resend = false;
             // All of it goes again, as far as the window allows.
             self.nxt = self.una;
@@ -266,8 +284,9 @@ impl Tcb {
         let (from, to) = self.ports;
         let end = self.una.wrapping_add(self.window);
         // A scaled window is rounded down: it may seem to end before what it had room for.
-        let rounding = if self.window > 0 { (1 << self.send_scale) - 1 } else { 0 };
-        let beyond = self.syn_acked && before(end.wrapping_add(rounding), self.max);
+        let rounding = (1 << self.send_scale) - 1;
+        let tried = self.window == 0 && self.flight() == 1;
+        let beyond = self.syn_acked && (tried || before(end.wrapping_add(rounding), self.max));
         let seq = if beyond { end } else { self.max };
         Segment { from, to, seq, ack: self.expected, flags, ..Segment::default() }
     }

@@ -58,6 +58,12 @@ impl Rtt {
         self.silent = 0;
     }
 
+    /// A SYN was lost, and then another one got through: it was not measured, and may have been
+    /// slow. RFC 6298, 5.7, wants three seconds from now on.
+    pub fn call_was_lost(&mut self) {
+        self.backoffs = self.backoffs.max(2);
+    }
+
     /// What was waited for was no acknowledgement.
     pub fn reset_backoff(&mut self) {
         (self.backoffs, self.silent) = (0, 0);

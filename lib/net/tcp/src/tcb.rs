@@ -8,7 +8,7 @@ use crate::segment::Segment;
 use crate::{NEVER, seq};
 
 /// The maximum segment size of who says nothing (RFC 9293, 3.7.1).
-const DEFAULT_MSS: u16 = 536;
+pub(crate) const DEFAULT_MSS: u16 = 536;
 
 /// A smaller one is not believed: headers would outweigh what they carry.
 const LEAST_MSS: u16 = 64;
@@ -81,8 +81,10 @@ pub struct Tcb {
     pub(crate) largest_window: u32,
     pub(crate) window_from: (u32, u32),
     pub(crate) send_scale: u8,
-    /// Bytes of a segment that is sent, at most.
+    /// Bytes of a segment that is sent, at most; what both ends take; when that is tried again.
     pub(crate) mss: u32,
+    pub(crate) full_mss: u32,
+    pub(crate) large_again: u64,
     /// What was sent and is not acknowledged, and what is to be sent. Starts at `una`, or behind
     /// the SYN.
     pub(crate) tx: Ring,
@@ -145,6 +147,8 @@ impl Tcb {
             window_from: (0, 0),
             send_scale: 0,
             mss: DEFAULT_MSS.min(mss).into(),
+            full_mss: DEFAULT_MSS.min(mss).into(),
+            large_again: NEVER,
             tx,
             closing: false,
             fin_acked: false,
@@ -204,6 +208,7 @@ impl Tcb {
         self.expected = peer.seq.wrapping_add(1);
         self.edge = self.expected;
         self.mss = peer.mss.unwrap_or(DEFAULT_MSS).clamp(LEAST_MSS, self.own_mss).into();
+        self.full_mss = self.mss;
         self.sack = peer.sack;
         match peer.scale {
             Some(scale) => self.send_scale = scale.min(MOST_SCALE),
@@ -222,9 +227,9 @@ impl Tcb {
     }
 
     /// Asks the other end for a sign of life, now and every `interval` nanoseconds;
-    /// [`NEVER`]: does not.
+    /// [`NEVER`]: does not. Nobody is asked before the SYN has arrived: that is repeated.
     pub fn set_probe(&mut self, interval: u64, now: u64) {
-        if interval != self.probe {
+        if interval != self.probe && (self.syn_acked || interval == NEVER) {
             self.probe = interval;
             self.probe_at = if interval == NEVER { NEVER } else { now };
         }

@@ -28,6 +28,9 @@ struct World {
     faults: Faults,
     random: u64,
     segments: usize,
+    /// Bytes of a segment that the wire takes, and of the largest that there was.
+    longest: usize,
+    seen: usize,
 }
 
 impl World {
@@ -42,6 +45,8 @@ impl World {
             faults,
             random,
             segments: 0,
+            longest: usize::MAX,
+            seen: 0,
         };
         for end in &mut world.ends {
             end.set_ack_delay(5 * MS);
@@ -95,6 +100,10 @@ impl World {
         }
         for bytes in self.outputs(end) {
             self.segments += 1;
+            if bytes.len() > self.longest {
+                continue;
+            }
+            self.seen = self.seen.max(bytes.len());
             let delay = MS + if self.chance(self.faults.swap) { 3 * MS } else { 0 };
             if !self.chance(self.faults.lose) {
                 self.wire.push_back((self.now + delay, 1 - end, bytes.clone()));
@@ -209,6 +218,29 @@ proptest! {
         let mut world = World::established(seed, Faults { lose, double, swap }, iss, mss);
         let data = lens.map(pattern);
         world.exchange([&data[0], &data[1]]);
+    }
+
+    /// Windows that are scaled, and therefore rounded, close and open at any time.
+    #[test]
+    fn everything_arrives_through_scaled_windows(
+        seed: u64,
+        iss: [u32; 2],
+        lens in [0..400_000usize, 0..400_000usize],
+        chunks in [10_000..90_000usize, 10_000..90_000usize],
+        pauses in [0..2000u64, 0..2000u64],
+        lose in prop_oneof![Just(0u8), 0..40u8],
+    ) {
+        let faults = Faults { lose, ..Faults::default() };
+        let mut world = World::new(seed, Faults::default(), iss, [1460, 536]);
+        for (end, (from, to)) in [(0, (1, 2)), (1, (2, 1))] {
+            let large = || Ring::new(1 << 17, |_| true);
+            world.ends[end] = Tcb::connect((from, to), iss[end], 1460, large(), large());
+        }
+        world.run(SECOND);
+        world.faults = faults;
+        let data = lens.map(pattern);
+        let readers = [0, 1].map(|end: usize| (chunks[end], pauses[end] * MS));
+        world.exchange_slowly([&data[0], &data[1]], readers);
     }
 
     /// Windows close, and are tried and open at any time, in both directions.
@@ -542,12 +574,106 @@ fn a_window_that_is_rounded_down_is_not_one_that_closes() {
     write(&mut end, 1280);
     end.output(SECOND, 64, &mut |_, _| true);
     // Half of a unit was used: the edge of the window seems to have moved back.
-    let ack = Segment { seq: 100, ack: 6 + 64, window: 9, flags: Flags::ACK, ..syn };
-    end.input(SECOND, &ack, &[0; 3000]);
-    let mut seq = 0;
-    end.output(SECOND, 64, &mut |header, _| {
-        seq = header.seq;
-        true
-    });
-    assert_eq!(seq, 6 + 1280, "what has arrived there by then is not acknowledged from before it");
+    for (seq, acknowledged, window) in [(100, 64, 9), (3100, 1280 - 64, 0)] {
+        let ack = Segment { seq, ack: 6 + acknowledged, window, flags: Flags::ACK, ..syn };
+        end.input(SECOND, &ack, &[0; 3000]);
+        let mut seq = 0;
+        end.output(SECOND, 64, &mut |header, _| {
+            seq = header.seq;
+            true
+        });
+        assert_eq!(seq, 6 + 1280, "what has arrived there is not acknowledged from before it");
+    }
+}
+
+/// Sends 8 KiB over a path that drops what carries more than `most`: the largest that gets through.
+fn largest(world: &mut World, most: usize) -> usize {
+    (world.longest, world.seen) = (most + 20, 0);
+    let (mut got, end) = (0, world.now + 1000 * SECOND);
+    assert_eq!(write(&mut world.ends[0], LIMIT), LIMIT);
+    while got < LIMIT {
+        assert!(world.step() && world.now < end, "{got} bytes");
+        got += world.ends[1].read(&mut |bytes| bytes.len());
+    }
+    world.run(SECOND);
+    world.seen - 20
+}
+
+#[test]
+fn a_path_that_drops_large_segments_gets_small_ones() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    let start = world.now;
+    assert_eq!(largest(&mut world, 1460), 1460);
+    assert_eq!(largest(&mut world, 1400), 536);
+    assert!(world.now < start + 10 * SECOND);
+    let start = world.now;
+    assert_eq!(largest(&mut world, 1400), 536);
+    assert!(world.now < start + 2 * SECOND, "it is remembered");
+    // For ten minutes.
+    world.now += 601 * SECOND;
+    largest(&mut world, 1460);
+    assert_eq!(largest(&mut world, 1460), 1460, "it is tried again");
+}
+
+#[test]
+fn small_segments_that_are_lost_do_not_make_large_ones_small() {
+    let mut world = World::established(1, Faults::default(), [5, 6], [1460, 1460]);
+    assert_eq!(write(&mut world.ends[0], 500), 500);
+    for _ in 0..5 {
+        world.send(0);
+        world.wire.clear();
+        world.now = world.ends[0].deadline();
+    }
+    world.run(60 * SECOND);
+    assert_eq!(world.ends[1].read(&mut |bytes| bytes.len()), 500);
+    assert_eq!(write(&mut world.ends[0], 3000), 3000);
+    world.send(0);
+    assert_eq!(world.wire[0].2.len(), 1460 + 20);
+}
+
+#[test]
+fn who_closes_before_the_call_is_answered_asks_for_no_sign_of_life() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    end.output(SECOND, 64, &mut |_, _| true);
+    let syn = Segment { seq: 99, window: 1024, flags: Flags::SYN, ..Segment::default() };
+    end.input(SECOND, &syn, &[]);
+    end.close();
+    end.set_probe(SECOND, SECOND);
+    end.output(SECOND, 64, &mut |_, _| true);
+    assert!(end.deadline() > SECOND && !end.wants_output(SECOND), "busy: {end:?}");
+}
+
+#[test]
+fn a_lost_call_is_not_taken_for_a_fast_way() {
+    let mut end = Tcb::connect((1, 2), 5, 1460, ring(), ring());
+    end.output(SECOND, 64, &mut |_, _| true);
+    let now = end.deadline();
+    end.output(now, 64, &mut |_, _| true);
+    let syn = Segment { seq: 99, ack: 6, window: 65535, ..Segment::default() };
+    end.input(now, &Segment { flags: Flags::SYN | Flags::ACK, ..syn }, &[]);
+    write(&mut end, 100);
+    end.output(now, 64, &mut |_, _| true);
+    assert!(end.deadline() >= now + 3 * SECOND, "RFC 6298, 5.7");
+}
+
+#[test]
+fn what_no_path_takes_does_not_leave_this_host_and_stays_large() {
+    for (mss, most) in [(16384_u16, 16384), (1460, 536)] {
+        let large = || Ring::new(1 << 15, |_| true);
+        let mut end = Tcb::connect((1, 2), 5, mss, large(), large());
+        end.output(SECOND, 64, &mut |_, _| true);
+        let flags = Flags::SYN | Flags::ACK;
+        let syn = Segment { seq: 99, ack: 6, window: 65535, flags, ..Segment::default() };
+        end.input(SECOND, &Segment { mss: Some(mss), ..syn }, &[]);
+        assert_eq!(write(&mut end, 20_000), 20_000);
+        let mut largest = 0;
+        for _ in 0..5 {
+            largest = 0;
+            end.output(end.deadline(), 64, &mut |_, payload| {
+                largest = largest.max(payload.concat().len());
+                true
+            });
+        }
+        assert_eq!(largest, most);
+    }
 }

@@ -98,6 +98,9 @@ pub struct Handlers {
     /// An exception: true if it may go on, with the registers as they are then. If nobody says
     /// so the image ends with a report.
     pub trap: &'static [fn(&mut Registers, Trap) -> bool],
+    /// A timer or a device has interrupted it while it computed
+    /// ([`Platform::alarm`](unilith_platform::Platform::alarm)).
+    pub tick: &'static [fn()],
 }
 
 /// What the processor holds of a thread's application side, while another thread runs.

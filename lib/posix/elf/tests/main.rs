@@ -25,7 +25,7 @@ fn program(kind: u16, address: u64, flags: u32) -> Vec<u8> {
 }
 
 static HANDLERS: unilith_posix_api::Handlers =
-    unilith_posix_api::Handlers { syscall: |_| 0, leave: &[], page: &[], trap: &[] };
+    unilith_posix_api::Handlers { syscall: |_| 0, leave: &[], page: &[], trap: &[], tick: &[] };
 
 /// Runs the loader: where it started the program, or its status and what it said.
 fn run(line: &'static str) -> Result<(usize, usize), (u8, String)> {

@@ -122,6 +122,9 @@ pub const SYSCALLS: &[Entry] = &[
     scheduling::sched_setscheduler::ENTRY,
     scheduling::sched_setparam::ENTRY,
     scheduling::sched_getparam::ENTRY,
+    scheduling::sched_rr_get_interval::ENTRY,
+    scheduling::getpriority::ENTRY,
+    scheduling::setpriority::ENTRY,
     scheduling::getcpu::ENTRY,
     #[cfg(target_arch = "x86_64")]
     timer::alarm::ENTRY,

@@ -38,10 +38,10 @@ pub use send::{
     Delivery, attention, begin_handler, broken_pipe, deliverable, force, next_delivery, pending,
     send_process, send_thread, settle, signal_queue, take_signal,
 };
-pub use table::{INIT, Process, Thread, exists, owner, parent, pid, tid};
+pub use table::{INIT, Process, Schedule, Thread, exists, owner, parent, pid, tid};
 pub use thread::{
     AlternativeStack, blocked, handles, set_action, set_blocked, with_process, with_thread,
-    with_thread_of,
+    with_thread_of, with_threads,
 };
 pub use unilith_sched_api::{NEVER, WaitQueue};
 pub use wait::{interrupted, restore_mask, wait, wait_signal, with_mask};

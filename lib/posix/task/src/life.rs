@@ -65,6 +65,7 @@ pub fn spawn(what: &Spawn, run: impl FnOnce() -> Registers + Send + 'static) -> 
     let tid = tasks.next_number();
     let (process, creator) = tasks.current();
     let mut thread = Thread::new(id, tid, process.pid, creator.memory);
+    thread.schedule = creator.schedule;
     thread.start = Some(Box::new(run));
     thread.blocked = creator.blocked;
     thread.name = creator.name;

@@ -73,6 +73,19 @@ pub struct Thread {
     pub name: Option<[u8; 16]>,
     /// Its registered `struct rseq`, and the signature.
     pub rseq: Option<(usize, u32)>,
+    /// Whom it goes before.
+    pub schedule: Schedule,
+}
+
+/// A thread's policy and priorities (sched(7)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// SCHED_OTHER, ...
+    pub policy: u32,
+    /// Of real-time policies: 1 to 99; else 0.
+    pub level: u8,
+    /// Of the others: -20 to 19.
+    pub nice: i8,
 }
 
 impl Thread {
@@ -92,6 +105,7 @@ impl Thread {
             robust_list: 0,
             name: None,
             rseq: None,
+            schedule: Schedule::default(),
         }
     }
 }

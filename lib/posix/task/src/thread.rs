@@ -2,9 +2,10 @@
 
 use crate::action::{Action, Disposition, UNSTOPPABLE, bit};
 use crate::send::note;
-use crate::table::{Process, Thread, tasks};
+use crate::table::{Process, Tasks, Thread, tasks};
 use unilith_posix_abi::raw::general::{SS_AUTODISARM, SS_DISABLE, SS_ONSTACK};
 use unilith_posix_abi::{Errno, Result};
+use unilith_sched_api::ThreadId;
 
 /// The stack that sigaltstack(2) sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,11 @@ impl Thread {
     pub fn tid(&self) -> i32 {
         self.tid
     }
+
+    /// The kernel's thread that it is.
+    pub fn id(&self) -> ThreadId {
+        self.id
+    }
 }
 
 /// Uses what the table knows of the current thread.
@@ -48,6 +54,17 @@ pub fn with_thread<T>(act: impl FnOnce(&mut Thread) -> T) -> T {
 /// Uses what the table knows of thread `tid`; ESRCH if there is none.
 pub fn with_thread_of<T>(tid: i32, act: impl FnOnce(&mut Thread) -> T) -> Result<T> {
     tasks().thread_of(tid).map(act).ok_or(Errno::ESRCH)
+}
+
+/// Uses what the table knows of every thread, with the group of its process.
+pub fn with_threads(mut act: impl FnMut(i32, &mut Thread)) {
+    let mut tasks = tasks();
+    let Tasks { processes, threads, .. } = &mut *tasks;
+    for thread in threads {
+        if let Some(process) = processes.iter().find(|process| process.pid == thread.pid) {
+            act(process.group, thread);
+        }
+    }
 }
 
 /// Uses what the table knows of every process that is not over.

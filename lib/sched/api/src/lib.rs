@@ -14,10 +14,12 @@ extern crate alloc;
 
 mod mutex;
 mod poller;
+mod priority;
 mod wait;
 
 pub use mutex::{Mutex, MutexGuard};
-pub use poller::{NEVER, Poller, idle, poll};
+pub use poller::{NEVER, Poller, arm, idle, poll};
+pub use priority::Priority;
 pub use wait::{Observer, WaitQueue, sleep_until, wait_any};
 
 use alloc::boxed::Box;
@@ -61,6 +63,16 @@ pub trait Scheduler {
     /// Lets `thread` run again; if it is not blocked, its next block returns at once. Nothing
     /// happens if there is no such thread any more.
     fn wake(thread: ThreadId);
+
+    /// The pollers have been run ([`poll`]): devices do not interrupt.
+    fn polled() {}
+
+    /// Sets whom `thread` goes before. [`SpawnError::Unsupported`] if all are equal here; nothing
+    /// happens if there is no such thread.
+    fn set_priority(thread: ThreadId, priority: Priority) -> Result<(), SpawnError> {
+        let _ = (thread, priority);
+        Err(SpawnError::Unsupported)
+    }
 }
 
 /// Binds the scheduler of this image, and lists its pollers. Say it once, in the composition root.
@@ -68,7 +80,7 @@ pub trait Scheduler {
 macro_rules! bind {
     ($scheduler:ty, [$($poller:expr),* $(,)?]) => {
         const _: () = {
-            use $crate::{Entry, Poller, Scheduler as _, SpawnError, ThreadId};
+            use $crate::{Entry, Poller, Priority, Scheduler as _, SpawnError, ThreadId};
             #[unsafe(no_mangle)]
             fn __unilith_thread_spawn(entry: Entry) -> Result<ThreadId, SpawnError> {
                 <$scheduler>::spawn(entry)
@@ -94,6 +106,17 @@ macro_rules! bind {
                 <$scheduler>::wake(thread)
             }
             #[unsafe(no_mangle)]
+            fn __unilith_thread_polled() {
+                <$scheduler>::polled()
+            }
+            #[unsafe(no_mangle)]
+            fn __unilith_thread_set_priority(
+                thread: ThreadId,
+                priority: Priority,
+            ) -> Result<(), SpawnError> {
+                <$scheduler>::set_priority(thread, priority)
+            }
+            #[unsafe(no_mangle)]
             fn __unilith_pollers() -> &'static [Poller] {
                 &[$($poller),*]
             }
@@ -107,6 +130,7 @@ macro_rules! linked {
         // are checked against the trait `Scheduler`, as these are.
         unsafe extern "Rust" {
             safe fn __unilith_pollers() -> &'static [Poller];
+            safe fn __unilith_thread_polled();
             $(safe fn $symbol($($arg: $ty),*) $(-> $ret)?;)*
         }
         $($(#[$doc])* #[inline] pub fn $name($($arg: $ty),*) $(-> $ret)? { $symbol($($arg),*) })*
@@ -126,4 +150,7 @@ linked! {
     block = __unilith_thread_block(deadline: u64);
     /// See [`Scheduler::wake`].
     wake = __unilith_thread_wake(thread: ThreadId);
+    /// See [`Scheduler::set_priority`].
+    set_priority = __unilith_thread_set_priority(thread: ThreadId, priority: Priority)
+        -> Result<(), SpawnError>;
 }

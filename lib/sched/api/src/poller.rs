@@ -22,13 +22,20 @@ pub fn poll() {
     for poller in crate::__unilith_pollers() {
         (poller.run)();
     }
+    crate::__unilith_thread_polled();
+}
+
+/// Has every device interrupt when there is something to do: until when (monotonic, nanoseconds)
+/// nobody has to look even so, `deadline` at the latest. 0: something has arrived.
+pub fn arm(deadline: u64) -> u64 {
+    let arm = |earliest: u64, poller: &crate::Poller| earliest.min((poller.arm)());
+    crate::__unilith_pollers().iter().fold(deadline, arm)
 }
 
 /// For schedulers that found nobody who can run: halts until an interrupt, `deadline`, or the
 /// earliest deadline of a poller. Comes back at once if a poller has work.
 pub fn idle(deadline: u64) {
-    let arm = |earliest: u64, poller: &crate::Poller| earliest.min((poller.arm)());
-    let until = crate::__unilith_pollers().iter().fold(deadline, arm);
+    let until = arm(deadline);
     // Asking the clock may mean calibrating it: not for those who never ask.
     if until == NEVER || monotonic_ns() < until {
         halt(until);

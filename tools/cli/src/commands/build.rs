@@ -5,10 +5,16 @@ use crate::error::{Error, Result};
 use crate::output::{print, print_json};
 use crate::project;
 use serde_json::json;
+use unilith_image::app::Kind;
 use unilith_image::symbols;
 
 pub fn build(args: &Build) -> Result {
-    let (catalog, image) = project::build_target(&args.target)?;
+    let app = project::subject(&args.target.app)?.app;
+    if app.kind == Kind::C {
+        // The program is no part of the image, but a build that succeeds can be run.
+        project::compile(&app)?;
+    }
+    let (catalog, _, image) = project::build(&project::root()?, &app, &args.target.options)?;
     if args.json {
         // Addresses, sizes and names, for profilers and debuggers that read no DWARF.
         let path = image.directory.join("image.sym");

@@ -183,7 +183,8 @@ fn candidates(state: &mut State, before: &Configuration, loud: bool) -> [Vec<Str
         let Some(id) = tree.find(&symbol.name) else { continue };
         let value = state.value(id).to_owned();
         let said = state.user_value(id) == Some(&value);
-        if !said && !(loud && state.is_changeable(id)) {
+        let counts = said || loud && state.is_changeable(id);
+        if !counts {
             continue;
         }
         if tree.choice_of(id).is_some() && state.tristate(id) != Tristate::Yes {

@@ -8,6 +8,7 @@ pub mod graph;
 pub mod kconfig;
 pub mod libs;
 pub mod menu;
+pub mod new;
 pub mod run;
 pub mod size;
 pub mod test;

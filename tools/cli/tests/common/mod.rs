@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test program uses another part")]
 
 use assert_cmd::Command;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -81,6 +82,84 @@ impl Fresh {
     pub fn has_built(&self) -> bool {
         let built = fs::read_dir(self.dir.path().join("build")).into_iter().flatten().flatten();
         built.into_iter().any(|entry| entry.file_name() != "rootfs")
+    }
+}
+
+/// A copy of the checkout, to be changed.
+pub struct Checkout {
+    dir: TempDir,
+}
+
+impl Checkout {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        copy(&root(), dir.path());
+        Self { dir }
+    }
+
+    pub fn unilith<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = unilith(args);
+        command.env("UNILITH_ROOT", self.dir.path()).current_dir(self.dir.path());
+        command.timeout(Duration::from_secs(240));
+        command
+    }
+
+    /// A run of cargo that must succeed.
+    #[track_caller]
+    pub fn cargo(&self, args: &[&str]) {
+        let mut command = Command::new("cargo");
+        command.args(args).current_dir(self.dir.path());
+        command.env("CARGO_TARGET_DIR", self.dir.path().join("target"));
+        let output = command.output().expect("cargo starts");
+        assert!(output.status.success(), "cargo {args:?}\n{}", errors(&output));
+    }
+
+    /// A file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file of it.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Everything below a directory of it, but what was built.
+    pub fn files(&self, name: &str) -> BTreeSet<PathBuf> {
+        let mut open = vec![self.path(name)];
+        let mut found = BTreeSet::new();
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(directory).expect("a directory").flatten() {
+                if !BUILT.contains(&entry.file_name().to_str().unwrap_or_default()) {
+                    let path = entry.path();
+                    if path.is_dir() {
+                        open.push(path.clone());
+                    }
+                    found.insert(path);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// What a checkout has that is not of it.
+const BUILT: [&str; 3] = ["build", "target", ".git"];
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a directory").flatten() {
+        let (path, kind) = (to.join(entry.file_name()), entry.file_type().expect("its type"));
+        if BUILT.contains(&entry.file_name().to_str().unwrap_or_default()) {
+            continue;
+        }
+        if kind.is_dir() {
+            fs::create_dir(&path).expect("a directory");
+            copy(&entry.path(), &path);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), path).expect("a copy");
+        }
     }
 }
 

@@ -403,3 +403,35 @@ pub fn transfer(world: &World, from: &Arc<dyn Socket>, to: &Arc<dyn Socket>, dat
 pub fn ip(address: Ipv4Addr, port: u16) -> SocketAddr {
     SocketAddr::from((IpAddr::V4(address), port))
 }
+
+/// A SYN from some host that does not exist, to B.
+pub fn syn(from: [u8; 4], port: u16, seq: u32) -> Vec<u8> {
+    use smoltcp::phy::ChecksumCapabilities;
+    use smoltcp::wire::*;
+    let repr = TcpRepr {
+        src_port: port,
+        dst_port: 80,
+        control: TcpControl::Syn,
+        seq_number: TcpSeqNumber(seq as i32),
+        ack_number: None,
+        window_len: 65535,
+        window_scale: Some(7),
+        max_seg_size: Some(1460),
+        sack_permitted: true,
+        sack_ranges: [None; 3],
+        timestamp: None,
+        payload: &[],
+    };
+    let (from, to) = (IpAddress::Ipv4(from.into()), IpAddress::Ipv4(B));
+    let ip = IpRepr::new(from, to, IpProtocol::Tcp, repr.buffer_len(), 64);
+    let mut frame = vec![0; 14 + ip.buffer_len()];
+    let mut ethernet = EthernetFrame::new_unchecked(&mut frame[..]);
+    ethernet.set_dst_addr(EthernetAddress([0x52, 0x54, 0, 0, 0, 2]));
+    ethernet.set_src_addr(EthernetAddress([0x52, 0x54, 0, 0, 0, 1]));
+    ethernet.set_ethertype(EthernetProtocol::Ipv4);
+    let sums = ChecksumCapabilities::default();
+    ip.emit(ethernet.payload_mut(), &sums);
+    let mut tcp = TcpPacket::new_unchecked(&mut ethernet.payload_mut()[20..]);
+    repr.emit(&mut tcp, &from, &to, &sums);
+    frame
+}

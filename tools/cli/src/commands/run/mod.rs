@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use unilith_image::app::{App, Kind};
+use unilith_image::app::App;
 use unilith_image::build::Image;
 use unilith_vmm::{Input, Launch, Monitor, encode_word, host, qemu};
 
@@ -72,7 +72,7 @@ pub fn prepare(args: &Run) -> Result<Ready> {
         options.set.push("BOOT_TIMING=y".to_owned());
     }
     if args.trace == Some(Trace::Syscalls) {
-        if subject.app.kind != Kind::Elf {
+        if !subject.app.kind.is_program() {
             return Err(Error::usage(
                 "--trace syscalls is for Linux programs: a native application makes no system calls",
             ));
@@ -90,6 +90,11 @@ pub fn prepare(args: &Run) -> Result<Ready> {
         return Err(Error::failed(format!(
             "--accel kvm: {why}; leave out --accel, and the guest is translated"
         )));
+    }
+    if args.icount.is_some() && (choice.plat != Platform::Qemu || args.accel == Accel::Kvm) {
+        return Err(Error::usage(
+            "--icount is for machines that QEMU translates: -p qemu --accel tcg",
+        ));
     }
     if !args.dry_run {
         plan.check_ports()?;
@@ -122,10 +127,16 @@ pub fn prepare(args: &Run) -> Result<Ready> {
         initrd,
         devices: plan.devices,
         timeout,
-        extra: vec![],
+        extra: icount(args.icount),
     };
     let program = subject.program.as_ref().map(|p| root::guest_path(&p.path)).transpose()?;
     Ok(Ready { root, image, launch, program, args: arguments(args, &subject)?, env })
+}
+
+/// See `--icount`.
+fn icount(shift: Option<u8>) -> Vec<OsString> {
+    let option = |shift| ["-icount".into(), format!("shift={shift},sleep=off").into()];
+    shift.into_iter().flat_map(option).collect()
 }
 
 /// A platform, and why it was chosen if nobody asked for it.
@@ -194,6 +205,7 @@ fn vmm_machine(machine: Machine) -> qemu::Machine {
 
 fn accel(args: &Run) -> qemu::Accel {
     match args.accel {
+        Accel::Auto if args.icount.is_some() => qemu::Accel::Tcg,
         Accel::Auto => qemu::Accel::auto(),
         Accel::Tcg => qemu::Accel::Tcg,
         Accel::Kvm => qemu::Accel::Kvm,
@@ -258,7 +270,7 @@ fn memory(args: &Run, subject: &Subject, image: u64, initrd: Option<&Path>) -> R
             )))
         }
         Some(kib) => Ok(kib),
-        None if subject.app.kind == Kind::Elf => {
+        None if subject.app.kind.is_program() => {
             Ok((ELF_KIB + initrd_kib + program_kib).next_multiple_of(1024))
         }
         None => Ok((NATIVE_KIB + initrd_kib).next_multiple_of(1024)),

@@ -1,0 +1,128 @@
+//! Threads share the time: one that computes is stopped when its slice is over and another one can
+//! run, and at once for one of a higher real-time priority. Shares follow nice values (sched(7)).
+//!
+//! Only an application is stopped, while it executes its own code: the kernel is never interrupted
+//! (`docs/decisions/003-interrupts-end-halts.md`), and a native application is part of it. The
+//! timer is armed only when something waits: another thread, a time, or a device that does not
+//! interrupt because it is polled. A thread that computes alone for a slice has the devices
+//! interrupt, and is left alone otherwise.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod fair;
+mod weight;
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use fair::{Fair, Rank, SLICE};
+use unilith_platform::{alarm, monotonic_ns};
+use unilith_sched_api::{Entry, Priority, Scheduler, SpawnError, ThreadId, arm, poll};
+use unilith_threads::{Order, Threads, Why};
+
+/// The preemptive scheduler.
+pub struct Preempt;
+
+static THREADS: Threads<Fair> = Threads::new(Fair::new(), Rank::new());
+
+/// Devices interrupt: nobody has to look at them.
+static QUIET: AtomicBool = AtomicBool::new(false);
+/// Somebody has looked at them since the last tick.
+static POLLED: AtomicBool = AtomicBool::new(false);
+
+impl Order for Fair {
+    type Rank = Rank;
+    const TIMED: bool = true;
+
+    fn enter(&mut self, thread: ThreadId, rank: &mut Rank, why: Why) {
+        Fair::enter(self, thread, rank, why);
+    }
+
+    fn next(&mut self) -> Option<ThreadId> {
+        Fair::next(self)
+    }
+
+    fn ran(&mut self, rank: &mut Rank, ns: u64) {
+        Fair::ran(self, rank, ns);
+    }
+
+    fn runs(&mut self, rank: &Rank, since: u64, due: u64) {
+        let left = self.left(rank);
+        let left = if QUIET.load(Ordering::Relaxed) { left } else { left.min(SLICE) };
+        alarm(since.saturating_add(left).min(due));
+    }
+}
+
+impl Scheduler for Preempt {
+    fn spawn(entry: Entry) -> Result<ThreadId, SpawnError> {
+        THREADS.spawn(entry, Preempt::exit_thread)
+    }
+
+    fn current() -> ThreadId {
+        THREADS.current()
+    }
+
+    fn yield_now() {
+        THREADS.yield_now(Why::Yielded);
+    }
+
+    fn exit_thread() -> ! {
+        THREADS.exit_thread()
+    }
+
+    fn block(deadline: u64) {
+        THREADS.block(deadline);
+    }
+
+    fn wake(thread: ThreadId) {
+        THREADS.wake(thread);
+    }
+
+    fn polled() {
+        POLLED.store(true, Ordering::Relaxed);
+        if QUIET.swap(false, Ordering::Relaxed) {
+            alarm(monotonic_ns().saturating_add(SLICE));
+        }
+    }
+
+    fn set_priority(thread: ThreadId, priority: Priority) -> Result<(), SpawnError> {
+        THREADS.with(|table| {
+            let Some((order, rank, waits)) = table.rank(thread) else { return };
+            if waits {
+                order.remove(thread, rank);
+            }
+            rank.priority = priority;
+            if waits {
+                order.enter(thread, rank, Why::Stopped);
+            }
+            table.changed();
+        });
+        Ok(())
+    }
+}
+
+/// The application was interrupted while it computed.
+pub fn tick() {
+    // Before it looks at the devices, which the next line does.
+    let computed = !POLLED.swap(false, Ordering::Relaxed);
+    poll();
+    POLLED.store(false, Ordering::Relaxed);
+    let now = monotonic_ns();
+    let stop = THREADS.with(|table| {
+        table.wake_sleepers(now);
+        table.account(now);
+        let Some((order, rank, _)) = table.running() else { return false };
+        order.left(rank) == 0 && !order.goes_on(rank)
+    });
+    if stop {
+        return THREADS.yield_now(Why::Stopped);
+    }
+    let due = THREADS.with(|table| table.due());
+    if computed {
+        let due = arm(due);
+        QUIET.store(true, Ordering::Relaxed);
+        THREADS.with(|table| table.runs_until(due));
+    } else {
+        THREADS.with(|table| table.changed());
+    }
+}
