@@ -459,7 +459,8 @@ Keys are those of Linux's menuconfig:
   Enter        opens a menu or a value         Space     toggles
   y n m        set                             /         searches names and prompts, and jumps
   ? h          help                            Esc Esc   goes back, and ends in the main menu
-  z            shows hidden entries            p         opens and closes the lines on consequences
+  u            takes back what was set         z         shows hidden entries
+  p            opens, closes the consequences  c         shows all of them
   s o q        save, load, end                 Tab, Left, Right choose what Enter does
 A click selects, on the mark it toggles, on the selected line it opens; the wheel scrolls.
 

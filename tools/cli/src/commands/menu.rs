@@ -106,7 +106,7 @@ impl AppFile {
     /// What the file says now, with some of it taken out and some set besides.
     fn resolve(&self, out: &[String], set: &[String]) -> Result<(App, Configuration)> {
         let mut app = project::subject(&self.directory)?.app;
-        app.config.retain(|name, _| !out.contains(name));
+        app.config.retain(|name, _| !out.iter().any(|out| out == bare(name)));
         let options = Options { set: set.to_vec(), ..unset() };
         let configuration = project::configure(&self.root, &app, &options)?;
         Ok((app, configuration))
@@ -162,14 +162,19 @@ impl AppFile {
 /// What the file says and the user took back.
 fn taken_back(state: &State, app: &App, old: &State, base: &Values) -> Vec<String> {
     let tree = state.tree();
-    let back = |name: &&String| {
+    let back = |name: &&str| {
         let Some((id, known)) = tree.find(name).zip(old.tree().find(name)) else { return false };
         // In a choice, to be n is to be left out.
         let counts = |value: &&str| tree.choice_of(id).is_none() || *value != "n";
         let now = state.user_value(id).filter(counts);
         now != old.user_value(known).filter(counts) && now == base.get(*name).map(String::as_str)
     };
-    app.config.keys().filter(back).cloned().collect()
+    app.config.keys().map(|name| bare(name)).filter(back).map(str::to_owned).collect()
+}
+
+/// A symbol's name as it is defined.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("CONFIG_").unwrap_or(name)
 }
 
 /// Assignments that may make of `before` what the menu has: those of the user that have another

@@ -61,6 +61,7 @@ pub fn write(
     let table = file.config()?;
     for name in out {
         table.remove(name);
+        table.remove(&format!("CONFIG_{name}"));
     }
     for assignment in assignments {
         let Some((name, text)) = assignment.split_once('=') else { continue };
@@ -82,6 +83,8 @@ pub fn write(
                 }
             }
         }
+        // It may have been written the other way; of two, the alphabet would choose.
+        table.remove(&format!("CONFIG_{name}"));
         // A comment behind a value belongs to the symbol.
         match table.get_mut(name).and_then(Item::as_value_mut) {
             Some(old) => {
