@@ -116,7 +116,7 @@ fn set_refuses_what_cannot_hold() {
 
 #[test]
 fn set_leaves_one_member_of_a_choice() {
-    let toml = "[config]\nHEAP_TLSF = true # the heap\nPRINT = true\n";
+    let toml = "[config]\nCONFIG_HEAP_TLSF = true # the heap\nPRINT = true\n";
     let app = App::new("cli-set-choice", toml, &[], "pub fn main() {}\n");
     let done = set(&app, &["HEAP_BUMP=y"]);
     assert_eq!(done.status.code(), Some(0), "{}", errors(&done));

@@ -80,6 +80,7 @@ pub fn write(
                 let other = &*tree.get(member).name;
                 if other != name {
                     table.remove(other);
+                    table.remove(&format!("CONFIG_{other}"));
                 }
             }
         }
