@@ -39,6 +39,8 @@ pub enum Command {
     Libs(Libs),
     /// Show and change the configuration of an application
     Config(Config),
+    /// Change the configuration of an application in a menu
+    Menu(Menu),
     /// Work with any tree of Kconfig files, as Linux's `conf` does
     Kconfig(Kconfig),
     /// Draw which library of an image calls which, and from how many places
@@ -445,11 +447,37 @@ An application takes one by `profile = \"NAME\"` in its unilith.toml.")]
 
 #[derive(Args)]
 #[command(after_help = "Examples:
+  unilith menu apps/hello
+  cd apps/hello && unilith menu
+  unilith kconfig menu --kconfig Kconfig       the same for any tree, and a .config
+
+What is changed is written into the application's unilith.toml, as by `unilith config set`; the rest
+of the file stays as it is. Below the list stands which libraries a change pulls in and drops.
+
+Keys are those of Linux's menuconfig:
+  Up, Down, Page Up, Page Down, Home, End      select a line
+  Enter        opens a menu or a value         Space     toggles
+  y n m        set                             /         searches names and prompts, and jumps
+  ? h          help                            Esc Esc   goes back, and ends in the main menu
+  u            takes back what was set         z         shows hidden entries
+  p            opens, closes the consequences  c         shows all of them
+  s o q        save, load, end                 Tab, Left, Right choose what Enter does
+A click selects, on the mark it toggles, on the selected line it opens; the wheel scrolls.
+
+Exit status 130 after Ctrl-C, with which changes are lost; it asks first if there are some.")]
+pub struct Menu {
+    /// The application's directory [default: this directory]
+    pub app: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
   unilith kconfig alldefconfig --kconfig Kconfig --out -
   unilith kconfig olddefconfig --kconfig Kconfig --config old.config --out new.config
   unilith kconfig savedefconfig --kconfig Kconfig --config .config --out defconfig
   unilith kconfig randconfig --kconfig Kconfig --seed 42
   unilith kconfig explain HEAP_TLSF --kconfig Kconfig
+  unilith kconfig menu --kconfig Kconfig --config old.config --out .config
   unilith kconfig alldefconfig --kconfig Kconfig -D ARCH=x86 -D SRCARCH=x86 --shell-cache answers
 
 Files are those that Linux's `conf` writes, byte for byte. Of its environment these count:
@@ -518,6 +546,8 @@ pub enum KconfigCommand {
     ListNewConfig,
     /// Random values
     RandConfig,
+    /// A menu on the terminal; its keys are in `unilith menu --help`
+    Menu,
     /// Why a symbol has its value
     Explain,
 }

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         args::Command::New(args) => commands::new::new(&args),
         args::Command::Libs(args) => commands::libs::libs(&args),
         args::Command::Config(args) => commands::config::config(&args),
+        args::Command::Menu(args) => commands::menu::menu(&args),
         args::Command::Kconfig(args) => commands::kconfig::kconfig(&args),
         args::Command::Graph(args) => commands::graph::graph(&args),
         args::Command::Size(args) => commands::size::size(&args),

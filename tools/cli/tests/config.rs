@@ -115,6 +115,16 @@ fn set_refuses_what_cannot_hold() {
 }
 
 #[test]
+fn set_leaves_one_member_of_a_choice() {
+    let toml = "[config]\nCONFIG_HEAP_TLSF = true # the heap\nPRINT = true\n";
+    let app = App::new("cli-set-choice", toml, &[], "pub fn main() {}\n");
+    let done = set(&app, &["HEAP_BUMP=y"]);
+    assert_eq!(done.status.code(), Some(0), "{}", errors(&done));
+    // Of two, the later one in the alphabet would hold: HEAP_TLSF.
+    assert!(text(&app).ends_with("[config]\nPRINT = true\nHEAP_BUMP = true\n"), "{}", text(&app));
+}
+
+#[test]
 fn set_says_all_that_it_takes() {
     let app = App::new("cli-set-all", "", &[], "pub fn main() {}\n");
     let refused = set(&app, &["HEAP_NONE=y", "NET_INET=y"]);

@@ -4,7 +4,7 @@ mod common;
 
 use common::stdout;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["build"],
     &["run"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["config", "save-min"],
     &["config", "validate"],
     &["config", "profiles"],
+    &["menu"],
     &["kconfig"],
     &["graph"],
     &["size"],

@@ -132,6 +132,9 @@ fn explain_names_places() {
     ] {
         assert!(text.lines().any(|own| own == line), "{line}: {text}");
     }
+    let text = place.text(&["explain", "NEEDY", "-q"]);
+    let line = "Selects at sub/Kconfig:3 [y]: PART [=y]";
+    assert!(text.lines().any(|own| own == line), "{text}");
     let output = place.run(&["explain", "PARTS"], &[]);
     assert_eq!(errors(&output), "error: there is no symbol PARTS; did you mean PART?\n");
 }

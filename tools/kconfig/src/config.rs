@@ -4,6 +4,7 @@ use crate::dotconfig::unquote as unquoted;
 use crate::error::{Error, Location};
 use crate::model::Tree;
 use crate::number;
+use crate::state::State;
 use crate::symbol::Kind;
 use std::fmt;
 
@@ -84,6 +85,17 @@ impl Config {
     /// All assignments, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
         self.assignments.iter().map(|(symbol, value)| (symbol.as_str(), value.as_str()))
+    }
+}
+
+impl State<'_> {
+    /// What the user said, whether it holds or not.
+    pub fn config(&self) -> Config {
+        let said = |id| {
+            let name = self.tree.get(id).name.to_string();
+            Some((name, self.user_value(id)?.to_owned()))
+        };
+        Config { assignments: self.tree.defined().filter_map(said).collect() }
     }
 }
 

@@ -219,6 +219,11 @@ impl State<'_> {
         }
     }
 
+    fn named_value(&mut self, id: SymbolId) -> String {
+        let tree = self.tree;
+        format!("{} [={}]", tree.symbols[id].name, self.value(id))
+    }
+
     fn origin(&mut self, id: SymbolId) -> Origin {
         let tree = self.tree;
         let symbol = &tree.symbols[id];
@@ -319,13 +324,19 @@ impl State<'_> {
                 let property = &tree.menus[property];
                 (tree.location(property.line), property.condition)
             };
-            if let PropertyKind::Default(value) = tree.menus[property].kind {
-                let held = self.condition(condition);
-                let value = self.annotated(value);
-                let _ = write!(out, "\nDefault at {at} [{held}]: {value}");
-                if let Some(condition) = condition {
-                    let _ = write!(out, " if {}", self.annotated(condition));
-                }
+            let mut held = self.condition(condition);
+            let (what, value) = match tree.menus[property].kind {
+                PropertyKind::Default(value) => ("Default", self.annotated(value)),
+                PropertyKind::Select(to) => ("Selects", self.named_value(to)),
+                PropertyKind::Imply(to) => ("Implies", self.named_value(to)),
+                _ => continue,
+            };
+            if what != "Default" {
+                held = held.min(self.tristate(id));
+            }
+            let _ = write!(out, "\n{what} at {at} [{held}]: {value}");
+            if let Some(condition) = condition {
+                let _ = write!(out, " if {}", self.annotated(condition));
             }
         }
         for (what, causes) in [("Selected", &symbol.selected_by), ("Implied", &symbol.implied_by)] {

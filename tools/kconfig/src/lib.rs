@@ -53,6 +53,7 @@ pub use files::replace;
 pub use macros::Message;
 pub use menu::MenuId;
 pub use model::{Options, Tree};
+pub use remedy::{RemedySearch, Step};
 pub use solve::Solution;
 pub use state::State;
 pub use symbol::{Kind, Symbol, SymbolId};

@@ -4,6 +4,7 @@
 //! turn. Each is tried on the whole tree, the smallest first, so that what is told works.
 
 use crate::config::Config;
+use crate::explain::NotHeld;
 use crate::expr::{Comparison, Expr, ExprId, Operator};
 use crate::menu::PropertyKind;
 use crate::model::Tree;
@@ -17,6 +18,10 @@ const DEPTH: usize = 8;
 
 /// Candidates that are kept of each demand, the smallest ones.
 const MOST: usize = 12;
+
+/// The effort of deriving candidates, in candidates that are looked at. Derivations that take
+/// more are less deep.
+const EFFORT: usize = 8_000;
 
 /// Assignments, by symbol.
 type Changes = BTreeMap<SymbolId, Box<str>>;
@@ -33,32 +38,6 @@ fn one(symbol: SymbolId, value: &str) -> Candidates {
     vec![Changes::from([(symbol, value.into())])]
 }
 
-/// The smallest ones, each once; of equally small ones those first that came first.
-fn smallest(mut all: Candidates) -> Candidates {
-    all.sort_by_key(Changes::len);
-    let mut kept: Candidates = vec![];
-    for changes in all {
-        if kept.len() < MOST && !kept.contains(&changes) {
-            kept.push(changes);
-        }
-    }
-    kept
-}
-
-/// What does both; none if they contradict each other.
-fn both(a: &Candidates, b: &Candidates) -> Candidates {
-    let mut all = vec![];
-    for one in a {
-        for other in b {
-            let agree = other.iter().all(|(id, value)| one.get(id).is_none_or(|v| v == value));
-            if agree {
-                all.push(one.iter().chain(other).map(|(id, v)| (*id, v.clone())).collect());
-            }
-        }
-    }
-    smallest(all)
-}
-
 impl Tree {
     /// The fewest assignments, to be made besides those of `config`, with which `name` is `wanted`
     /// and everything else that `config` demands still holds: symbols with their values, `name`
@@ -71,70 +50,252 @@ impl Tree {
         name: &str,
         wanted: &str,
     ) -> Option<Vec<(String, String)>> {
-        let tree = self;
-        let id = tree.find(name)?;
-        let mut state = tree.state(config);
-        let unmet = tree.solve(config).warnings().len();
-        let broken: Vec<String> = state.check(config).into_iter().map(|b| b.symbol).collect();
-        let candidates = match wanted {
-            "y" | "m" => state.on(id, wanted, DEPTH),
-            "n" => state.off(id, DEPTH),
-            _ => {
-                let set = one(id, wanted);
-                both(&set, &state.shown(id, DEPTH))
+        let mut search = RemedySearch::new(self, config.clone(), name, wanted);
+        loop {
+            match search.step() {
+                Step::Working => {}
+                Step::Found(changes) => return Some(changes),
+                Step::Nothing => return None,
             }
-        };
-        let holds = |changes: &Changes| {
-            let mut changed = config.clone();
-            for (symbol, value) in changes {
-                // One of a choice excludes what was chosen before.
-                let choice = tree.symbols[*symbol].member_of.filter(|_| &**value == "y");
-                for other in choice.iter().flat_map(|choice| &tree.symbols[*choice].members) {
-                    changed.unset(&tree.symbols[*other].name);
-                }
-                changed.set(&tree.symbols[*symbol].name, value);
-            }
-            let mut state = tree.state(&changed);
-            // What `config` said of the symbols that are changed is given up.
-            state.value(id) == wanted
-                && state.check(&changed).iter().all(|now| {
-                    // What did not hold before is not the fault of these changes.
-                    now.symbol != name && broken.contains(&now.symbol)
-                })
-                // A select that overrides a dependency is no remedy.
-                && tree.solve(&changed).warnings().len() <= unmet
-        };
-        let found = candidates.into_iter().find(|changes| !changes.is_empty() && holds(changes))?;
-        let named = |(id, value): (SymbolId, Box<str>)| {
-            (tree.symbols[id].name.to_string(), value.into_string())
-        };
-        Some(found.into_iter().map(named).collect())
+        }
     }
 }
 
-impl State<'_> {
+/// What a step of a [`RemedySearch`] led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to try.
+    Working,
+    /// These assignments do.
+    Found(Vec<(String, String)>),
+    /// None were found.
+    Nothing,
+}
+
+/// The search of [`Tree::remedy`] in steps, for those who have other things to do meanwhile: one
+/// values the whole tree once.
+pub struct RemedySearch<'t> {
+    tree: &'t Tree,
+    config: Config,
+    name: String,
+    wanted: String,
+    selects: bool,
+    /// What has to be no worse afterwards; known after the first step.
+    before: Option<(State<'t>, Verdict)>,
+    /// How deep the next derivation goes; 0 if there is none.
+    depth: usize,
+    candidates: std::vec::IntoIter<Changes>,
+}
+
+/// What is wrong with a configuration.
+struct Verdict {
+    /// Symbols that are selected although their dependencies do not hold.
+    unmet: usize,
+    /// The symbols whose assignments do not hold.
+    broken: Vec<NotHeld>,
+}
+
+impl Verdict {
+    fn new(state: &mut State, config: &Config) -> Self {
+        for id in state.tree.defined() {
+            state.calculate(id);
+        }
+        Self { unmet: state.warnings().len(), broken: state.check(config) }
+    }
+}
+
+impl<'t> RemedySearch<'t> {
+    /// Begins the search for what makes `name` `wanted`, besides what `config` says.
+    pub fn new(tree: &'t Tree, config: Config, name: &str, wanted: &str) -> Self {
+        Self {
+            tree,
+            config,
+            name: name.to_owned(),
+            wanted: wanted.to_owned(),
+            selects: false,
+            before: None,
+            depth: DEPTH,
+            candidates: vec![].into_iter(),
+        }
+    }
+
+    /// What `config` sets to n may be selected: in a whole file, everything that is off is there.
+    #[must_use]
+    pub fn may_select(self) -> Self {
+        Self { selects: true, ..self }
+    }
+
+    /// Tries one more candidate.
+    pub fn step(&mut self) -> Step {
+        let Some(id) = self.tree.find(&self.name) else { return Step::Nothing };
+        let Some((state, _)) = &mut self.before else {
+            let mut state = self.tree.state(&self.config);
+            let verdict = Verdict::new(&mut state, &self.config);
+            self.before = Some((state, verdict));
+            return Step::Working;
+        };
+        if self.depth > 0 {
+            let mut finder = Finder::new(state);
+            let candidates = finder.all(id, &self.wanted, self.depth);
+            self.depth = if finder.effort > 0 { 0 } else { self.depth / 2 };
+            self.candidates = candidates.into_iter();
+            return Step::Working;
+        }
+        let Some(changes) = self.candidates.next() else { return Step::Nothing };
+        if changes.is_empty() || !self.holds(&changes, id) {
+            return Step::Working;
+        }
+        let named = |(id, value): (SymbolId, Box<str>)| {
+            (self.tree.symbols[id].name.to_string(), value.into_string())
+        };
+        Step::Found(changes.into_iter().map(named).collect())
+    }
+
+    fn holds(&self, changes: &Changes, id: SymbolId) -> bool {
+        let Some((_, before)) = &self.before else { return false };
+        let tree = self.tree;
+        let mut changed = self.config.clone();
+        for (symbol, value) in changes {
+            // One of a choice excludes what was chosen before.
+            let choice = tree.symbols[*symbol].member_of.filter(|_| &**value == "y");
+            for other in choice.iter().flat_map(|choice| &tree.symbols[*choice].members) {
+                changed.unset(&tree.symbols[*other].name);
+            }
+            changed.set(&tree.symbols[*symbol].name, value);
+        }
+        let mut state = tree.state(&changed);
+        if state.value(id) != self.wanted {
+            return false;
+        }
+        let now = Verdict::new(&mut state, &changed);
+        let excused = |now: &NotHeld| {
+            // What did not hold before is not the fault of these changes.
+            now.symbol != self.name && before.broken.iter().any(|old| old.symbol == now.symbol)
+                || self.selects
+                    && now.wanted == "n"
+                    && !changes.keys().any(|id| *tree.symbols[*id].name == now.symbol)
+        };
+        // A select that overrides a dependency is no remedy.
+        now.unmet <= before.unmet && now.broken.iter().all(excused)
+    }
+}
+
+/// Derives candidates.
+struct Finder<'s, 't> {
+    state: &'s mut State<'t>,
+    tree: &'t Tree,
+    /// What is left of the effort.
+    effort: usize,
+}
+
+impl<'s, 't> Finder<'s, 't> {
+    fn new(state: &'s mut State<'t>) -> Self {
+        let tree = state.tree;
+        Self { state, tree, effort: EFFORT }
+    }
+
+    /// What makes a symbol `value`.
+    fn all(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
+        match value {
+            "y" | "m" => self.on(id, value, depth),
+            "n" => self.off(id, depth),
+            _ => self.set(id, value, depth),
+        }
+    }
+
+    /// Takes from the effort; false if there is nothing left of it.
+    fn can_afford(&mut self, cost: usize) -> bool {
+        self.effort = self.effort.saturating_sub(cost);
+        self.effort > 0
+    }
+
+    /// The smallest ones, each once; of equally small ones those first that came first.
+    fn smallest(&mut self, mut all: Candidates) -> Candidates {
+        if !self.can_afford(1 + all.len()) {
+            return vec![];
+        }
+        all.sort_by_key(Changes::len);
+        let mut kept: Candidates = vec![];
+        for changes in all {
+            if kept.len() == MOST {
+                break;
+            }
+            if !kept.contains(&changes) {
+                kept.push(changes);
+            }
+        }
+        kept
+    }
+
+    /// What does both; none if they contradict each other.
+    fn both(&mut self, a: &Candidates, b: &Candidates) -> Candidates {
+        let mut all = vec![];
+        if !self.can_afford(a.len() * b.len()) {
+            return all;
+        }
+        for one in a {
+            for other in b {
+                let agree = other.iter().all(|(id, value)| one.get(id).is_none_or(|v| v == value));
+                if agree {
+                    all.push(one.iter().chain(other).map(|(id, v)| (*id, v.clone())).collect());
+                }
+            }
+        }
+        self.smallest(all)
+    }
+
+    /// What does any of these.
+    fn any(
+        &mut self,
+        parts: &[ExprId],
+        mut find: impl FnMut(&mut Self, ExprId) -> Candidates,
+    ) -> Candidates {
+        let mut all = vec![];
+        for part in parts {
+            all.extend(find(self, *part));
+        }
+        self.smallest(all)
+    }
+
+    /// What does all of these.
+    fn every(
+        &mut self,
+        parts: &[ExprId],
+        mut find: impl FnMut(&mut Self, ExprId) -> Candidates,
+    ) -> Candidates {
+        let mut all = nothing();
+        for part in parts {
+            let own = find(self, *part);
+            all = self.both(&all, &own);
+            if all.is_empty() {
+                break;
+            }
+        }
+        all
+    }
+
     /// What makes a boolean symbol `value`, which is y or m.
     fn on(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
-        if self.tristate(id) != No && (value == "m" || self.value(id) == "y") {
+        if self.state.tristate(id) != No && (value == "m" || self.state.value(id) == "y") {
             return nothing();
         }
-        if depth == 0 || self.tree.symbols[id].constant {
+        if depth == 0 || self.tree.symbols[id].constant || !self.can_afford(1) {
             return vec![];
         }
         let tree = self.tree;
-        let mut all = both(&one(id, value), &self.shown(id, depth - 1));
+        let mut all = self.set(id, value, depth - 1);
         for &cause in &tree.symbols[id].selected_by {
             all.extend(self.holds(cause, depth - 1));
         }
-        smallest(all)
+        self.smallest(all)
     }
 
     /// What makes a boolean symbol n.
     fn off(&mut self, id: SymbolId, depth: usize) -> Candidates {
-        if self.tristate(id) == No {
+        if self.state.tristate(id) == No {
             return nothing();
         }
-        if depth == 0 || self.tree.symbols[id].constant {
+        if depth == 0 || self.tree.symbols[id].constant || !self.can_afford(1) {
             return vec![];
         }
         let tree = self.tree;
@@ -143,21 +304,28 @@ impl State<'_> {
             // Another member instead.
             let mut all = vec![];
             for &other in tree.symbols[choice].members.iter().filter(|other| **other != id) {
-                all.extend(both(&one(other, "y"), &self.shown(other, depth - 1)));
+                all.extend(self.set(other, "y", depth - 1));
             }
-            return smallest(all);
+            return self.smallest(all);
         }
         let mut all = if tree.prompt(symbol).is_some() { one(id, "n") } else { nothing() };
         for &cause in &symbol.selected_by {
-            if self.evaluate(cause) != No {
-                all = both(&all, &self.fails(cause, depth - 1));
+            if self.state.evaluate(cause) != No {
+                let without = self.fails(cause, depth - 1);
+                all = self.both(&all, &without);
             }
         }
         // Or what it depends on goes.
         for &direct in &symbol.direct {
             all.extend(self.fails(direct, depth - 1));
         }
-        smallest(all)
+        self.smallest(all)
+    }
+
+    /// To set a symbol, and what makes that possible.
+    fn set(&mut self, id: SymbolId, value: &str, depth: usize) -> Candidates {
+        let shown = self.shown(id, depth);
+        self.both(&one(id, value), &shown)
     }
 
     /// What makes a prompt of a symbol visible.
@@ -174,12 +342,12 @@ impl State<'_> {
                 Some(condition) => all.extend(self.holds(condition, depth)),
             }
         }
-        smallest(all)
+        self.smallest(all)
     }
 
     /// What makes an expression hold.
     fn holds(&mut self, id: ExprId, depth: usize) -> Candidates {
-        if self.evaluate(id) != No {
+        if self.state.evaluate(id) != No {
             return nothing();
         }
         let tree = self.tree;
@@ -191,17 +359,15 @@ impl State<'_> {
             Expr::Compare(a, Comparison::Equal, b) => self.equal(*a, *b, depth),
             Expr::Compare(..) => vec![],
             Expr::Nary(Operator::And, parts) => {
-                parts.iter().fold(nothing(), |all, part| both(&all, &self.holds(*part, depth)))
+                self.every(parts, |own, part| own.holds(part, depth))
             }
-            Expr::Nary(Operator::Or, parts) => {
-                smallest(parts.iter().flat_map(|part| self.holds(*part, depth)).collect())
-            }
+            Expr::Nary(Operator::Or, parts) => self.any(parts, |own, part| own.holds(part, depth)),
         }
     }
 
     /// What makes an expression fail.
     fn fails(&mut self, id: ExprId, depth: usize) -> Candidates {
-        if self.evaluate(id) == No {
+        if self.state.evaluate(id) == No {
             return nothing();
         }
         let tree = self.tree;
@@ -210,11 +376,9 @@ impl State<'_> {
             Expr::Not(inner) => self.holds(*inner, depth),
             Expr::Compare(a, Comparison::Unequal, b) => self.equal(*a, *b, depth),
             Expr::Compare(..) => vec![],
-            Expr::Nary(Operator::And, parts) => {
-                smallest(parts.iter().flat_map(|part| self.fails(*part, depth)).collect())
-            }
+            Expr::Nary(Operator::And, parts) => self.any(parts, |own, part| own.fails(part, depth)),
             Expr::Nary(Operator::Or, parts) => {
-                parts.iter().fold(nothing(), |all, part| both(&all, &self.fails(*part, depth)))
+                self.every(parts, |own, part| own.fails(part, depth))
             }
         }
     }
@@ -229,7 +393,7 @@ impl State<'_> {
         match &*tree.symbols[constant].name {
             "n" => self.off(symbol, depth - 1),
             value @ ("y" | "m") => self.on(symbol, value, depth - 1),
-            value => both(&one(symbol, value), &self.shown(symbol, depth - 1)),
+            value => self.set(symbol, value, depth - 1),
         }
     }
 }

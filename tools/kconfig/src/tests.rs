@@ -1,6 +1,6 @@
 //! The language, feature by feature.
 
-use crate::{Config, Error, Solution, State, Tree};
+use crate::{Config, Error, RemedySearch, Solution, State, Step, Tree};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -352,4 +352,34 @@ config WITH_TWO
     assert_eq!(remedy(text, &[], "SIZE", "50"), None);
     // What stands in the way is told, too.
     assert_eq!(remedy(text, &[("A", "n")], "B", "y"), list(&["A=y", "B=y"]));
+}
+
+#[test]
+fn what_is_off_may_be_selected_if_that_is_allowed() {
+    let text = "\
+config A
+	bool \"a\"
+config LIB
+	bool \"lib\"
+config USER
+	bool \"user\"
+	depends on A
+	select LIB
+";
+    let files = Files::new(&[("Kconfig", text)]);
+    let tree = Tree::load(&files.0.join("Kconfig"), &BTreeMap::new()).expect("a tree");
+    let mut state = State::new(&tree);
+    state.read("# CONFIG_A is not set\n# CONFIG_LIB is not set\n", "file");
+    let config = state.config();
+    assert_eq!(config.iter().collect::<Vec<_>>(), [("A", "n"), ("LIB", "n")]);
+    assert_eq!(tree.remedy(&config, "USER", "y"), None);
+    let mut search = RemedySearch::new(&tree, config, "USER", "y").may_select();
+    let found = loop {
+        match search.step() {
+            Step::Working => {}
+            other => break other,
+        }
+    };
+    let pair = |name: &str| (name.to_owned(), "y".to_owned());
+    assert_eq!(found, Step::Found(vec![pair("A"), pair("USER")]));
 }

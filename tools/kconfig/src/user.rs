@@ -108,12 +108,19 @@ impl State<'_> {
 
     /// Forgets what the user said for a symbol.
     pub fn unset(&mut self, id: SymbolId) {
-        let slot = self.slot_mut(id);
-        (slot.user, slot.user_tri, slot.user_text) = (false, No, None);
-        if let Some(choice) = self.tree.symbols[id].member_of {
-            let slot = self.slot_mut(choice);
-            if slot.user_chosen == Some(id) {
-                (slot.user_chosen, slot.user) = (None, false);
+        self.unset_all(&[id]);
+    }
+
+    /// Forgets what the user said for several symbols.
+    pub fn unset_all(&mut self, ids: &[SymbolId]) {
+        for &id in ids {
+            let slot = self.slot_mut(id);
+            (slot.user, slot.user_tri, slot.user_text) = (false, No, None);
+            if let Some(choice) = self.tree.symbols[id].member_of {
+                let slot = self.slot_mut(choice);
+                if slot.user_chosen == Some(id) {
+                    (slot.user_chosen, slot.user) = (None, false);
+                }
             }
         }
         self.clear();

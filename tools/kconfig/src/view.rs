@@ -102,6 +102,11 @@ impl Tree {
         MenuEntry { tree: self, id: MenuId::ROOT }
     }
 
+    /// An entry by its number.
+    pub fn entry(&self, id: MenuId) -> MenuEntry<'_> {
+        MenuEntry { tree: self, id }
+    }
+
     /// The entries that define a symbol.
     pub fn entries(&self, symbol: SymbolId) -> impl Iterator<Item = MenuEntry<'_>> {
         self.symbols[symbol].entries.iter().map(|id| MenuEntry { tree: self, id: *id })

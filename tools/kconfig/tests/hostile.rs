@@ -84,6 +84,12 @@ fn exercise(tree: &Tree, config: &str) {
     if let Ok(config) = Config::parse(config, "config") {
         let solution = tree.solve(&config);
         let _ = (tree.state(&config).check(&config), solution.warnings().len());
+        let names: Vec<&str> = tree.symbols().map(|symbol| &*symbol.name).collect();
+        for name in names.iter().take(2).chain(names.iter().rev().take(2)) {
+            for wanted in ["y", "n", "7"] {
+                let _ = tree.remedy(&config, name, wanted);
+            }
+        }
     }
 }
 

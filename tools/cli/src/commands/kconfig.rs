@@ -6,6 +6,7 @@ use crate::output::{print, say};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use unilith_kconfig::{Fill, Message, Options, Probability, Random, State, Tree, nearest};
+use unilith_menu::{Storage, Subject};
 
 /// What a command sees of the world.
 struct Session<'a> {
@@ -16,6 +17,9 @@ struct Session<'a> {
 
 pub fn kconfig(args: &Kconfig) -> Result {
     let session = Session::new(args)?;
+    if args.command == Command::Menu {
+        super::menu::demand_terminal()?;
+    }
     let options = Options {
         srctree: Some(session.srctree.clone()),
         environment: session.environment.clone(),
@@ -32,6 +36,9 @@ pub fn kconfig(args: &Kconfig) -> Result {
     }
     let mut state = State::new(&tree);
     session.read(&mut state)?;
+    if args.command == Command::Menu {
+        return session.menu(state);
+    }
     let (text, default) = session.result(&tree, &mut state)?;
     if !args.quiet {
         state.warnings().iter().for_each(say);
@@ -150,7 +157,8 @@ impl<'a> Session<'a> {
             Command::AllYesConfig => state.fill(Fill::Yes),
             Command::AllModConfig => state.fill(Fill::Mod),
             Command::AllDefConfig => state.fill(Fill::Default),
-            Command::OldDefConfig => {}
+            // A menu's result goes to its file while it is open.
+            Command::OldDefConfig | Command::Menu => {}
             Command::RandConfig => {
                 let seed = self.seed()?;
                 if !self.args.quiet {
@@ -198,18 +206,42 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Writes a file. A configuration that was there before is kept beside it, as FILE.old.
-    fn write(&self, path: &Path, text: &str) -> Result {
-        let failed = |e: std::io::Error| Error::failed(format!("{}: {e}", path.display()));
-        let tell = |what: std::fmt::Arguments| {
-            if !self.args.quiet {
-                say(what);
-            }
+    /// Opens the menu, for the file that olddefconfig would write.
+    fn menu(&self, state: State) -> Result {
+        let file = self.args.out.clone().unwrap_or_else(|| self.config_name());
+        if file == Path::new("-") {
+            return Err(Error::usage(
+                "--out -: the menu draws on standard output; give a file to write",
+            ));
+        }
+        let read = self.args.config.clone().unwrap_or_else(|| self.config_name());
+        let subject = Subject {
+            title: format!("{} - {}", file.display(), state.tree().title()),
+            saved: read == file && self.find(&file)?.is_some(),
+            file: file.display().to_string(),
+            ask: true,
+            novelties: true,
+            ..Subject::default()
         };
+        super::menu::open(state, subject, &mut Files(self))
+    }
+
+    /// Writes a file, and tells it.
+    fn write(&self, path: &Path, text: &str) -> Result {
+        let done = self.replace(path, text)?;
+        if !self.args.quiet {
+            say(format_args!("unilith: {done}"));
+        }
+        Ok(0)
+    }
+
+    /// Writes a file; says what it did. A configuration that was there before is kept beside it,
+    /// as FILE.old.
+    fn replace(&self, path: &Path, text: &str) -> Result<String> {
+        let failed = |e: std::io::Error| Error::failed(format!("{}: {e}", path.display()));
         let old = std::fs::read(path).ok();
         if old.as_deref() == Some(text.as_bytes()) {
-            tell(format_args!("unilith: no change to {}", path.display()));
-            return Ok(0);
+            return Ok(format!("no change to {}", path.display()));
         }
         if old.is_some() && self.args.command != Command::SaveDefConfig {
             let mut name = path.as_os_str().to_owned();
@@ -217,7 +249,23 @@ impl<'a> Session<'a> {
             std::fs::rename(path, name).map_err(failed)?;
         }
         unilith_kconfig::replace(path, text).map_err(Error::failed)?;
-        tell(format_args!("unilith: configuration written to {}", path.display()));
-        Ok(0)
+        Ok(format!("configuration written to {}", path.display()))
+    }
+}
+
+/// Configuration files, for the menu.
+struct Files<'a>(&'a Session<'a>);
+
+impl Storage for Files<'_> {
+    fn save(&mut self, state: &mut State, file: &str) -> std::result::Result<String, String> {
+        self.0.replace(Path::new(file), &state.write_config()).map_err(|e| e.to_string())
+    }
+
+    fn load(&mut self, state: &mut State, file: &str) -> std::result::Result<String, String> {
+        let text = self.0.demand(Path::new(file)).map_err(|e| e.to_string())?;
+        let mut fresh = State::new(state.tree());
+        fresh.read(&text, file);
+        *state = fresh;
+        Ok(format!("configuration read from {file}"))
     }
 }

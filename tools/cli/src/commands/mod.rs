@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod graph;
 pub mod kconfig;
 pub mod libs;
+pub mod menu;
 pub mod new;
 pub mod run;
 pub mod size;

@@ -9,7 +9,7 @@ use std::process::Command;
 use unilith_vmm::{host, qemu};
 
 /// What the tests run beside QEMU, and the packages that have it.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("/bin/busybox", "busybox-static"),
     ("/usr/bin/redis-server", "redis-server"),
     ("/usr/bin/redis-benchmark", "redis-tools"),
@@ -20,6 +20,8 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("/usr/bin/curl", "curl"),
     ("/usr/bin/strace", "strace"),
     ("/usr/bin/gcc", "gcc"),
+    // The terminal that the menu is tested on.
+    ("/usr/bin/tmux", "tmux"),
     // What computes the same configurations (tools/kconfig/tests/oracles).
     ("/usr/src/linux-source-6.1.tar.xz", "linux-source-6.1"),
     ("/usr/bin/xz", "xz-utils"),

@@ -7,6 +7,7 @@ use crate::project;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 use unilith_image::app::App;
+use unilith_image::compose::Configuration;
 use unilith_kconfig::Kind;
 
 /// A file of an application, read to be changed.
@@ -46,8 +47,22 @@ pub fn set(path: &Path, assignments: &[String]) -> Result {
     // Fails if one of them is wrong or cannot hold.
     let options = Options { plat: None, set: assignments.to_vec() };
     let configuration = project::configure(&project::root()?, &app, &options)?;
-    let mut file = File::read(&app)?;
+    write(&app, &configuration, &[], assignments)
+}
+
+/// Takes symbols out, then writes assignments, which hold in `configuration`.
+pub fn write(
+    app: &App,
+    configuration: &Configuration,
+    out: &[String],
+    assignments: &[String],
+) -> Result {
+    let mut file = File::read(app)?;
     let table = file.config()?;
+    for name in out {
+        table.remove(name);
+        table.remove(&format!("CONFIG_{name}"));
+    }
     for assignment in assignments {
         let Some((name, text)) = assignment.split_once('=') else { continue };
         let name = name.strip_prefix("CONFIG_").unwrap_or(name);
@@ -56,6 +71,21 @@ pub fn set(path: &Path, assignments: &[String]) -> Result {
             Some(Kind::Int) => text.parse::<i64>().map_or_else(|_| value(text), value),
             _ => value(text),
         };
+        // Of a choice the file says one member: of two, the alphabet would choose.
+        let tree = &configuration.tree;
+        if configuration.is_set(name)
+            && let Some(choice) = tree.find(name).and_then(|id| tree.choice_of(id))
+        {
+            for &member in tree.members(choice) {
+                let other = &*tree.get(member).name;
+                if other != name {
+                    table.remove(other);
+                    table.remove(&format!("CONFIG_{other}"));
+                }
+            }
+        }
+        // It may have been written the other way; of two, the alphabet would choose.
+        table.remove(&format!("CONFIG_{name}"));
         // A comment behind a value belongs to the symbol.
         match table.get_mut(name).and_then(Item::as_value_mut) {
             Some(old) => {

@@ -1,6 +1,6 @@
 //! `unilith config`
 
-mod change;
+pub mod change;
 mod compare;
 mod explain;
 mod profiles;
