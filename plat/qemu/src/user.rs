@@ -361,22 +361,24 @@ fn access_of(error: u64) -> Access {
 }
 
 /// An interrupt has stopped the application.
-fn on_interrupt(exception: &mut Exception) {
+fn on_interrupt() {
     crate::input::woken();
     let Some(handlers) = HANDLERS.get() else { return };
     for tick in handlers.tick {
         tick();
     }
-    for leave in handlers.leave {
-        leave(&mut exception.registers);
-    }
 }
 
 fn on_exception(exception: &mut Exception) {
     if cfg!(feature = "preempt") && exception.vector == u64::from(interrupt::WAKE) {
-        on_interrupt(exception);
+        on_interrupt();
     } else {
         on_fault(exception);
+    }
+    if let Some(handlers) = HANDLERS.get() {
+        for leave in handlers.leave {
+            leave(&mut exception.registers);
+        }
     }
     let flags = &mut exception.registers.rflags;
     *flags = *flags & USER_FLAGS | ALWAYS_SET;

@@ -90,7 +90,8 @@ pub enum Trap {
 pub struct Handlers {
     /// A system call: the value for its result register.
     pub syscall: fn(&SyscallArgs) -> isize,
-    /// The application is about to go on after a system call: its registers may be changed.
+    /// The application is about to go on after a system call, an interrupt or an exception: its
+    /// registers may be changed.
     pub leave: &'static [fn(&mut Registers)],
     /// It touched memory that is not mapped, or not that way; also on its behalf by
     /// [`copy_in`](UserSpace::copy_in) and [`copy_out`](UserSpace::copy_out). True: try again.

@@ -3,6 +3,7 @@
 
 use crate::end::{exit_process, exit_thread};
 use crate::frame::{self, FRAME, Kept, RETURN_ADDRESS};
+use crate::rseq;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use unilith_posix_abi::raw::general::{
@@ -31,8 +32,12 @@ const DIRECTION: u64 = 1 << 10;
 /// clock costs more than many a call.
 const CALLS: u32 = 64;
 
-/// Called on the way from a system call back to the application.
+/// Called on the way from a system call back to the application, or from an interrupt or an exception.
 pub fn leave(registers: &mut Registers) {
+    if registers.orig_rax == u64::MAX {
+        // Other threads may have run.
+        rseq::restart(registers);
+    }
     static MADE: AtomicU32 = AtomicU32::new(0);
     let made = MADE.load(Relaxed).wrapping_add(1);
     MADE.store(made, Relaxed);

@@ -20,6 +20,7 @@ mod kill;
 mod limits;
 mod procfs;
 mod random;
+mod rseq;
 mod scheduling;
 mod signals;
 mod system;
@@ -109,7 +110,7 @@ pub const SYSCALLS: &[Entry] = &[
     thread::set_tid_address::ENTRY,
     thread::set_robust_list::ENTRY,
     thread::get_robust_list::ENTRY,
-    thread::rseq::ENTRY,
+    rseq::rseq::ENTRY,
     thread::prctl::ENTRY,
     #[cfg(target_arch = "x86_64")]
     thread::arch_prctl::ENTRY,

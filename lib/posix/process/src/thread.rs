@@ -6,9 +6,6 @@ use unilith_posix_task as task;
 
 /// Bytes in the name of a thread (TASK_COMM_LEN).
 const NAME: usize = 16;
-/// Bytes of `struct rseq` in its first version, which is all that anybody may register.
-const RSEQ_LEN: u32 = 32;
-const RSEQ_FLAG_UNREGISTER: u32 = 1;
 /// Bytes of `struct robust_list_head`.
 const ROBUST_LIST: usize = 24;
 
@@ -61,31 +58,6 @@ syscall! {
         let list = task::with_thread_of(tid, |thread| thread.robust_list)?;
         len.copy_out(&ROBUST_LIST.to_ne_bytes())?;
         head.copy_out(&list.to_ne_bytes())
-    }
-}
-
-syscall! {
-    /// rseq(2): restartable sequences. Threads run on processor 0 and are never taken off it within
-    /// a sequence, so telling so once is all there is to do.
-    pub fn rseq[__NR_rseq](area: UserPtr, len: u32, flags: u32, signature: u32) -> Result<()> {
-        let registered = task::with_thread(|thread| thread.rseq);
-        let new = match (registered, flags) {
-            (Some(old), RSEQ_FLAG_UNREGISTER)
-                if old == (area.0, signature) && len == RSEQ_LEN =>
-            {
-                None
-            }
-            (Some((old, sig)), 0) if old == area.0 && len == RSEQ_LEN => {
-                return Err(if sig == signature { Errno::EBUSY } else { Errno::EPERM });
-            }
-            (None, 0) if len == RSEQ_LEN && area.0.is_multiple_of(RSEQ_LEN as usize) => {
-                area.copy_out(&[0; 8])?; // cpu_id_start and cpu_id
-                Some((area.0, signature))
-            }
-            _ => return Err(Errno::EINVAL),
-        };
-        task::with_thread(|thread| thread.rseq = new);
-        Ok(())
     }
 }
 

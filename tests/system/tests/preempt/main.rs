@@ -30,6 +30,7 @@ fn who_computes_is_stopped() {
         "stopped by a thread\n\
          stopped by signal 14\n\
          0 of 6 results are wrong\n\
+         sequences: 20000 added, some again\n\
          nice 0 19 0, policy 0 0 2 of 7 1 0 5 0 0 1\n\
          shares as nice values say\n\
          urgent in time\n\

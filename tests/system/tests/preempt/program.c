@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -222,6 +223,66 @@ static void calling(void)
     printf("callers: %s\n", all ? "all" : "not all");
 }
 
+/* A restartable sequence: reads the counter, takes its time, and writes one more. */
+static int add_one(volatile long *counter)
+{
+    struct rseq *area = (void *)((char *)__builtin_thread_pointer() + __rseq_offset);
+    __asm__ goto(
+        ".pushsection sequences, \"aw\"\n"
+        ".balign 32\n"
+        "3: .long 0, 0\n"
+        ".quad 1f, 2f - 1f, 4f\n"
+        ".popsection\n"
+        "leaq 3b(%%rip), %%rax\n"
+        "movq %%rax, %[sequence]\n"
+        "1: movq %[counter], %%rdx\n"
+        "movl $2000, %%ecx\n"
+        "5: decl %%ecx\n"
+        "jnz 5b\n"
+        "incq %%rdx\n"
+        "movq %%rdx, %[counter]\n"
+        "2:\n"
+        ".pushsection .text.aborts, \"ax\"\n"
+        ".byte 0x0f, 0xb9, 0x3d\n"
+        ".long %c[signature]\n"
+        "4: jmp %l[aborted]\n"
+        ".popsection\n"
+        :
+        : [sequence] "m"(area->rseq_cs), [counter] "m"(*counter), [signature] "i"(RSEQ_SIG)
+        : "memory", "cc", "rax", "rcx", "rdx"
+        : aborted);
+    return 1;
+aborted:
+    return 0;
+}
+
+#define ADDED 10000
+
+static volatile long sum;
+
+static void *adds(void *aborts)
+{
+    for (int added = 0; added < ADDED;) {
+        if (add_one(&sum))
+            added++;
+        else
+            ++*(long *)aborts;
+    }
+    return NULL;
+}
+
+/* No sequence that was interrupted has counted. */
+static void sequences(void)
+{
+    pthread_t a, b;
+    long aborts[2] = { 0 };
+    pthread_create(&a, NULL, adds, &aborts[0]);
+    pthread_create(&b, NULL, adds, &aborts[1]);
+    pthread_join(a, NULL);
+    pthread_join(b, NULL);
+    printf("sequences: %ld added, %s\n", sum, aborts[0] + aborts[1] ? "some again" : "none again");
+}
+
 static void policies(void)
 {
     struct sched_param p = { 0 };
@@ -277,6 +338,7 @@ int main(int argc, char **argv)
     stopped_by_a_thread();
     stopped_by_a_signal();
     registers_are_kept();
+    sequences();
     policies();
     shares();
     urgent();
