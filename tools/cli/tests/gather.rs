@@ -235,5 +235,5 @@ fn applications_say_little() {
 fn what_is_measured_has_a_name() {
     let output = common::output(["bench", "apps", "--app", "nothing"]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(errors(&output), "error: --app: measured are redis, nginx, python\n");
+    assert_eq!(errors(&output), "error: --app: measured are redis, nginx, httpd, python, sqlite\n");
 }

@@ -84,6 +84,24 @@ impl Screen {
         }
     }
 
+    /// The whole screen, once it shows all of these and does not change any more: a picture comes in
+    /// pieces.
+    #[track_caller]
+    fn picture(&self, parts: &[&str]) -> String {
+        const STILL: Duration = Duration::from_millis(300);
+        let start = Instant::now();
+        let (mut text, mut since) = (self.wait(parts), Instant::now());
+        while since.elapsed() < STILL {
+            std::thread::sleep(Duration::from_millis(20));
+            let now = self.show();
+            if now != text {
+                (text, since) = (now, Instant::now());
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not come to rest:\n{text}");
+        }
+        text
+    }
+
     /// A click of the left button, counted from 1, as terminals report it.
     fn click(&self, column: u32, row: u32) {
         self.report(0, column, row);
@@ -312,22 +330,25 @@ fn menu_shows_these_screens_at_80_by_24() {
     fs::write(dir.path().join("Kconfig"), text).expect("a file");
     let screen = Screen::start("screens", dir.path(), "kconfig menu --kconfig Kconfig");
     screen.wait(&["[ ] Alpha"]);
-    insta::assert_snapshot!("menu_main", screen.show());
+    insta::assert_snapshot!("menu_main", screen.picture(&["< Select >"]));
     screen.keys(&["z"]);
-    insta::assert_snapshot!("menu_hidden", screen.wait(&["Hidden entries are shown"]));
+    insta::assert_snapshot!("menu_hidden", screen.picture(&["Hidden entries are shown"]));
     screen.keys(&["Down", "Space"]);
-    insta::assert_snapshot!("menu_offer", screen.wait(&["BETA=y holds with:"]));
+    insta::assert_snapshot!("menu_offer", screen.picture(&["BETA=y holds with:"]));
     screen.keys(&["Enter"]);
-    insta::assert_snapshot!("menu_changed", screen.wait(&["[*] Alpha", "─ ALPHA=y ", "-*- Beta"]));
+    insta::assert_snapshot!(
+        "menu_changed",
+        screen.picture(&["[*] Alpha", "─ ALPHA=y ", "-*- Beta"])
+    );
     screen.keys(&["Up", "?"]);
-    insta::assert_snapshot!("menu_help", screen.wait(&["CONFIG_ALPHA:"]));
+    insta::assert_snapshot!("menu_help", screen.picture(&["CONFIG_ALPHA:"]));
     screen.keys(&["Escape", "Escape", "/"]);
     screen.text("a");
-    insta::assert_snapshot!("menu_search", screen.wait(&["found"]));
+    insta::assert_snapshot!("menu_search", screen.picture(&["found"]));
     screen.keys(&["Escape", "Escape"]);
     screen.wait(&["< Select >"]);
     screen.keys(&["q"]);
-    insta::assert_snapshot!("menu_leave", screen.wait(&["Save them?"]));
+    insta::assert_snapshot!("menu_leave", screen.picture(&["Save them?"]));
 }
 
 #[test]
