@@ -124,7 +124,10 @@ impl Fair {
     pub fn ran(&mut self, rank: &mut Rank, ns: u64) {
         rank.used = rank.used.saturating_add(ns);
         if rank.level().is_none() {
-            rank.time = rank.time.saturating_add(ns * UNIT / weight(rank.priority));
+            rank.time = rank.time.saturating_add(ns.saturating_mul(UNIT) / weight(rank.priority));
+            // Who comes later is not paid for the time that others have had.
+            let least = self.fair.first().map_or(rank.time, |first| first.0.min(rank.time));
+            self.floor = self.floor.max(least);
         }
     }
 
@@ -230,11 +233,19 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_later_is_not_paid_for_what_others_had() {
+        let (mut fair, mut alone, mut new) = (Fair::new(), Rank::new(), Rank::new());
+        fair.ran(&mut alone, 1000 * MS);
+        fair.enter(thread(2), &mut new, Why::New);
+        assert!(alone.time - new.time <= SLICE, "{alone:?} {new:?}");
+    }
+
+    #[test]
     fn who_yields_is_behind_all() {
         let (mut fair, mut a, mut b, mut c) = (Fair::new(), Rank::new(), Rank::new(), Rank::new());
+        fair.enter(thread(3), &mut c, Why::New);
         fair.ran(&mut b, 50 * MS);
         fair.enter(thread(2), &mut b, Why::New);
-        fair.enter(thread(3), &mut c, Why::New);
         fair.enter(thread(1), &mut a, Why::Yielded);
         let order: Vec<_> = core::iter::from_fn(|| fair.next()).collect();
         assert_eq!(order, [thread(3), thread(2), thread(1)]);

@@ -80,7 +80,13 @@ impl Scheduler for Preempt {
 
     fn polled() {
         POLLED.store(true, Ordering::Relaxed);
-        if QUIET.swap(false, Ordering::Relaxed) {
+        Self::called();
+    }
+
+    #[inline]
+    fn called() {
+        if QUIET.load(Ordering::Relaxed) {
+            QUIET.store(false, Ordering::Relaxed);
             alarm(monotonic_ns().saturating_add(SLICE));
         }
     }
