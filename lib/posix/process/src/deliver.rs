@@ -37,6 +37,8 @@ pub fn leave(registers: &mut Registers) {
     if registers.orig_rax == u64::MAX {
         // Other threads may have run.
         rseq::restart(registers);
+    } else {
+        unilith_sched_api::called();
     }
     static MADE: AtomicU32 = AtomicU32::new(0);
     let made = MADE.load(Relaxed).wrapping_add(1);

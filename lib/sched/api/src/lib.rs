@@ -67,6 +67,9 @@ pub trait Scheduler {
     /// The pollers have been run ([`poll`]): devices do not interrupt.
     fn polled() {}
 
+    /// An application has made a system call, and goes on: it may have set a timer of a poller.
+    fn called() {}
+
     /// Sets whom `thread` goes before. [`SpawnError::Unsupported`] if all are equal here; nothing
     /// happens if there is no such thread.
     fn set_priority(thread: ThreadId, priority: Priority) -> Result<(), SpawnError> {
@@ -110,6 +113,10 @@ macro_rules! bind {
                 <$scheduler>::polled()
             }
             #[unsafe(no_mangle)]
+            fn __unilith_thread_called() {
+                <$scheduler>::called()
+            }
+            #[unsafe(no_mangle)]
             fn __unilith_thread_set_priority(
                 thread: ThreadId,
                 priority: Priority,
@@ -150,6 +157,8 @@ linked! {
     block = __unilith_thread_block(deadline: u64);
     /// See [`Scheduler::wake`].
     wake = __unilith_thread_wake(thread: ThreadId);
+    /// See [`Scheduler::called`].
+    called = __unilith_thread_called();
     /// See [`Scheduler::set_priority`].
     set_priority = __unilith_thread_set_priority(thread: ThreadId, priority: Priority)
         -> Result<(), SpawnError>;

@@ -38,6 +38,18 @@ fn who_computes_is_stopped() {
     );
 }
 
+#[test]
+fn the_only_thread_is_stopped() {
+    let dir = tempdir().expect("a directory");
+    let guest = guest(&compile(dir.path())).args(["alone"]).timeout(60);
+    guest.run().expect_status(0).expect_stdout(
+        "not starved\n\
+         stopped at first\n\
+         stopped later\n\
+         stopped later\n",
+    );
+}
+
 /// Packets find the thread that serves, and the signal that ends the machine finds the program.
 #[test]
 fn a_server_that_computes_answers_and_ends() {

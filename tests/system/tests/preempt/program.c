@@ -68,6 +68,60 @@ static void stopped_by_a_signal(void)
     printf("stopped by signal %d\n", flag);
 }
 
+static void compute(long rounds)
+{
+    for (volatile long i = 0; i < rounds; i++) {}
+}
+
+/* The same for the only thread there is, as its first act and after it has computed for long. */
+static void stopped_alone(void)
+{
+    struct itimerval timer = { { 0, 0 }, { 0, 30000 } };
+    signal(SIGALRM, on_signal);
+    for (int i = 0; i < 3; i++) {
+        flag = 0;
+        setitimer(ITIMER_REAL, &timer, NULL);
+        while (!flag) {}
+        puts(i ? "stopped later" : "stopped at first");
+        compute(100000000);
+    }
+}
+
+static int ends[2];
+
+static void *spins(void *unused)
+{
+    char byte;
+    (void)unused;
+    if (read(ends[0], &byte, 1) == 1)
+        while (!flag) {}
+    return NULL;
+}
+
+/* Who has computed alone does not wait as long for one that comes back. */
+static void not_starved(void)
+{
+    pthread_t thread;
+    flag = 0;
+    if (pipe(ends))
+        perror("pipe");
+    pthread_create(&thread, NULL, spins, NULL);
+    pause_ms(1);
+    double before = now();
+    compute(300000000);
+    double took = now() - before;
+    before = now();
+    if (write(ends[1], "", 1) != 1)
+        perror("write");
+    pause_ms(1);
+    compute(3000000);
+    double waited = now() - before;
+    flag = 1;
+    pthread_join(thread, NULL);
+    puts(waited < took / 4 ? "not starved" : "starved");
+    fprintf(stderr, "computed %.3f s, waited %.3f s\n", took, waited);
+}
+
 /* What a computation keeps in registers and below its stack pointer. */
 static __attribute__((noinline)) uint64_t mix(uint64_t seed, long rounds)
 {
@@ -334,6 +388,11 @@ int main(int argc, char **argv)
         pthread_create(&thread, NULL, echoes, NULL);
         for (;;)
             mix(1, 1000000);
+    }
+    if (argc > 1 && !strcmp(argv[1], "alone")) {
+        not_starved();
+        stopped_alone();
+        return 0;
     }
     stopped_by_a_thread();
     stopped_by_a_signal();
