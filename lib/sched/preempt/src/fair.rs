@@ -78,7 +78,9 @@ impl Fair {
             Why::New => rank.time.max(self.floor),
             // It has its turn soon, but cannot save up for more than half a slice.
             Why::Woken => rank.time.max(self.floor.saturating_sub(SLICE / 2)),
-            Why::Yielded => rank.time.max(self.fair.last().map_or(0, |last| last.0.saturating_add(1))),
+            Why::Yielded => {
+                rank.time.max(self.fair.last().map_or(0, |last| last.0.saturating_add(1)))
+            }
             Why::Stopped => rank.time,
         };
         self.fair.insert((rank.time, thread));
@@ -253,8 +255,7 @@ mod tests {
 
     #[test]
     fn nothing_is_saved_up_by_real_time() {
-        let (mut fair, mut hog, mut urgent) =
-            (Fair::new(), Rank::new(), rank(Priority::Fifo(5)));
+        let (mut fair, mut hog, mut urgent) = (Fair::new(), Rank::new(), rank(Priority::Fifo(5)));
         fair.ran(&mut hog, 1000 * MS);
         fair.set_priority(&mut urgent, Priority::Fair(0));
         assert!(urgent.time >= hog.time - SLICE, "{urgent:?} {hog:?}");
