@@ -101,15 +101,23 @@ fn with<T>(tid: i32, act: impl FnOnce(&mut Thread) -> T) -> Result<T> {
     }
 }
 
+/// The same for sched_setscheduler(2) and its like: EINVAL for what is no number of a thread.
+fn with_known<T>(tid: i32, act: impl FnOnce(&mut Thread) -> T) -> Result<T> {
+    if tid < 0 { Err(Errno::EINVAL) } else { with(tid, act) }
+}
+
 syscall! {
     /// sched_getscheduler(2)
     pub fn sched_getscheduler[__NR_sched_getscheduler](pid: i32) -> Result<usize> {
-        with(pid, |thread| thread.schedule.policy as usize)
+        with_known(pid, |thread| thread.schedule.policy as usize)
     }
 }
 
 /// Sets the policy, or keeps it, and its priority.
 fn set_policy(tid: i32, policy: Option<u32>, parameters: UserPtr) -> Result<()> {
+    if tid < 0 || parameters.is_null() {
+        return Err(Errno::EINVAL);
+    }
     let level = parameters.read_u32()?;
     with(tid, |thread| {
         let policy = policy.unwrap_or(thread.schedule.policy);
@@ -143,7 +151,10 @@ syscall! {
 syscall! {
     /// sched_getparam(2)
     pub fn sched_getparam[__NR_sched_getparam](pid: i32, to: UserPtr) -> Result<()> {
-        let level = with(pid, |thread| thread.schedule.level)?;
+        if to.is_null() {
+            return Err(Errno::EINVAL);
+        }
+        let level = with_known(pid, |thread| thread.schedule.level)?;
         to.copy_out(&u32::from(level).to_ne_bytes())
     }
 }
@@ -153,7 +164,7 @@ syscall! {
     /// same.
     pub fn sched_rr_get_interval[__NR_sched_rr_get_interval](pid: i32, to: UserPtr) -> Result<()> {
         const ROUND_NS: u64 = 100_000_000;
-        let policy = with(pid, |thread| thread.schedule.policy)?;
+        let policy = with_known(pid, |thread| thread.schedule.policy)?;
         let ns = if policy == SCHED_RR { ROUND_NS } else { 0 };
         let mut interval = [0; 16];
         interval[8..].copy_from_slice(&ns.to_ne_bytes());

@@ -398,6 +398,21 @@ fn threads() {
     put(PAD, [5]);
     assert_eq!(call(nr::__NR_sched_setscheduler, [0, 1, PAD]), Err(Errno::EPERM));
     assert_eq!(call(nr::__NR_sched_getscheduler, [12345]), Err(Errno::ESRCH));
+    // Where Linux looks at numbers and addresses before it looks for the thread.
+    let nobody = usize::MAX;
+    for (number, args) in [
+        (nr::__NR_sched_getscheduler, [nobody, 0, 0]),
+        (nr::__NR_sched_setscheduler, [nobody, 0, PAD]),
+        (nr::__NR_sched_setscheduler, [0, 0, 0]),
+        (nr::__NR_sched_setparam, [nobody, PAD, 0]),
+        (nr::__NR_sched_setparam, [0, 0, 0]),
+        (nr::__NR_sched_getparam, [nobody, PAD, 0]),
+        (nr::__NR_sched_getparam, [0, 0, 0]),
+        (nr::__NR_sched_rr_get_interval, [nobody, PAD, 0]),
+    ] {
+        assert_eq!(call(number, args), Err(Errno::EINVAL), "{number} {args:x?}");
+    }
+    assert_eq!(call(nr::__NR_getpriority, [0, nobody]), Err(Errno::ESRCH));
 }
 
 fn families() {

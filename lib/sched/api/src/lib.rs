@@ -67,7 +67,7 @@ pub trait Scheduler {
     /// The pollers have been run ([`poll`]): devices do not interrupt.
     fn polled() {}
 
-    /// The application has called the kernel: something else may be due now, and earlier.
+    /// An application has made a system call, and goes on: it may have set a timer of a poller.
     fn called() {}
 
     /// Sets whom `thread` goes before. [`SpawnError::Unsupported`] if all are equal here; nothing

@@ -78,7 +78,9 @@ impl Fair {
             Why::New => rank.time.max(self.floor),
             // It has its turn soon, but cannot save up for more than half a slice.
             Why::Woken => rank.time.max(self.floor.saturating_sub(SLICE / 2)),
-            Why::Yielded => rank.time.max(self.fair.last().map_or(0, |last| last.0 + 1)),
+            Why::Yielded => {
+                rank.time.max(self.fair.last().map_or(0, |last| last.0.saturating_add(1)))
+            }
             Why::Stopped => rank.time,
         };
         self.fair.insert((rank.time, thread));
@@ -124,11 +126,17 @@ impl Fair {
     pub fn ran(&mut self, rank: &mut Rank, ns: u64) {
         rank.used = rank.used.saturating_add(ns);
         if rank.level().is_none() {
-            rank.time = rank.time.saturating_add(ns.saturating_mul(UNIT) / weight(rank.priority));
-            // Who comes later is not paid for the time that others have had.
+            let own = ns.saturating_mul(UNIT) / weight(rank.priority);
+            rank.time = rank.time.saturating_add(own);
             let least = self.fair.first().map_or(rank.time, |first| first.0.min(rank.time));
             self.floor = self.floor.max(least);
         }
+    }
+
+    /// Gives a thread, which is not in it, another priority. Its real-time one has cost it no share.
+    pub fn set_priority(&mut self, rank: &mut Rank, priority: Priority) {
+        rank.priority = priority;
+        rank.time = rank.time.max(self.floor.saturating_sub(SLICE / 2));
     }
 
     /// In how many nanoseconds the thread of this rank, which runs, is to be stopped if it goes on;
@@ -233,11 +241,33 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_later_is_not_paid_for_what_others_had() {
-        let (mut fair, mut alone, mut new) = (Fair::new(), Rank::new(), Rank::new());
-        fair.ran(&mut alone, 1000 * MS);
+    fn nothing_is_saved_up_while_another_computes_alone() {
+        let (mut fair, mut hog) = (Fair::new(), Rank::new());
+        let (mut new, mut sleeper) = (Rank::new(), Rank::new());
+        fair.enter(thread(1), &mut hog, Why::New);
+        assert_eq!(fair.next(), Some(thread(1)));
+        fair.ran(&mut hog, 1000 * MS);
         fair.enter(thread(2), &mut new, Why::New);
-        assert!(alone.time - new.time <= SLICE, "{alone:?} {new:?}");
+        fair.enter(thread(3), &mut sleeper, Why::Woken);
+        assert!(new.time >= hog.time, "{new:?} {hog:?}");
+        assert!(sleeper.time >= hog.time - SLICE, "{sleeper:?} {hog:?}");
+    }
+
+    #[test]
+    fn nothing_is_saved_up_by_real_time() {
+        let (mut fair, mut hog, mut urgent) = (Fair::new(), Rank::new(), rank(Priority::Fifo(5)));
+        fair.ran(&mut hog, 1000 * MS);
+        fair.set_priority(&mut urgent, Priority::Fair(0));
+        assert!(urgent.time >= hog.time - SLICE, "{urgent:?} {hog:?}");
+    }
+
+    #[test]
+    fn years_do_not_overflow() {
+        let (mut fair, mut idle) = (Fair::new(), rank(Priority::Idle));
+        fair.ran(&mut idle, u64::MAX);
+        fair.enter(thread(1), &mut idle, Why::Stopped);
+        fair.enter(thread(2), &mut Rank::new(), Why::Yielded);
+        assert!(fair.next().is_some() && fair.next().is_some());
     }
 
     #[test]

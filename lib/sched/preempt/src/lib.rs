@@ -80,30 +80,36 @@ impl Scheduler for Preempt {
 
     fn polled() {
         POLLED.store(true, Ordering::Relaxed);
-        Self::called();
+        end_quiet();
     }
 
-    #[inline]
+    // What pollers are to do later is asked at the next tick.
     fn called() {
-        if QUIET.load(Ordering::Relaxed) {
-            QUIET.store(false, Ordering::Relaxed);
-            alarm(monotonic_ns().saturating_add(SLICE));
-        }
+        end_quiet();
     }
 
     fn set_priority(thread: ThreadId, priority: Priority) -> Result<(), SpawnError> {
         THREADS.with(|table| {
+            table.account_running();
             let Some((order, rank, waits)) = table.rank(thread) else { return };
             if waits {
                 order.remove(thread, rank);
             }
-            rank.priority = priority;
+            order.set_priority(rank, priority);
             if waits {
                 order.enter(thread, rank, Why::Stopped);
             }
             table.changed();
         });
         Ok(())
+    }
+}
+
+/// Somebody has to look at devices again, after a slice.
+fn end_quiet() {
+    if QUIET.load(Ordering::Relaxed) {
+        QUIET.store(false, Ordering::Relaxed);
+        alarm(monotonic_ns().saturating_add(SLICE));
     }
 }
 
@@ -115,8 +121,9 @@ pub fn tick() {
     POLLED.store(false, Ordering::Relaxed);
     let now = monotonic_ns();
     let stop = THREADS.with(|table| {
-        table.wake_sleepers(now);
+        // What it has run counts for whose time has come.
         table.account(now);
+        table.wake_sleepers(now);
         let Some((order, rank, _)) = table.running() else { return false };
         order.left(rank) == 0 && !order.goes_on(rank)
     });

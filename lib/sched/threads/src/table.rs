@@ -76,6 +76,7 @@ impl<O: Order> Table<O> {
     /// Adds a thread that can run. It is of the current one's rank.
     pub(crate) fn add(&mut self, context: Arc<Context>) -> ThreadId {
         let current = self.current;
+        self.account_running();
         let mut rank = self.thread(current).map(|thread| thread.rank).unwrap_or_default();
         self.last += 1;
         let id = ThreadId(self.last);
@@ -100,11 +101,16 @@ impl<O: Order> Table<O> {
         }
     }
 
-    /// The current thread stops to run.
-    fn pause(&mut self) {
-        if O::TIMED {
+    /// The same until now, in a timed order, if it does run.
+    pub fn account_running(&mut self) {
+        if O::TIMED && self.is_running {
             self.account(monotonic_ns());
         }
+    }
+
+    /// The current thread stops to run.
+    fn pause(&mut self) {
+        self.account_running();
         self.is_running = false;
     }
 
@@ -164,6 +170,7 @@ impl<O: Order> Table<O> {
         match core::mem::replace(&mut thread.state, State::Ready) {
             State::Blocked(deadline) => {
                 self.sleepers.remove(&(deadline, id));
+                self.account_running();
                 self.woken(id);
                 self.changed();
             }
