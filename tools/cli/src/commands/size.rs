@@ -110,7 +110,9 @@ fn from_json(text: &[u8]) -> std::result::Result<Sizes, String> {
     let symbols = symbols.ok_or("a symbol without name, library or bytes")?;
     let sum = symbols.iter().try_fold(0u64, |sum, row| sum.checked_add(row.bytes));
     match (sum, value["bytes"].as_u64()) {
-        (Some(sum), Some(total)) if sum == total && i64::try_from(sum).is_ok() => Ok(Sizes::of_rows(total, symbols)),
+        (Some(sum), Some(total)) if sum == total && i64::try_from(sum).is_ok() => {
+            Ok(Sizes::of_rows(total, symbols))
+        }
         _ => Err("its symbols do not add up to its \"bytes\"".to_owned()),
     }
 }
