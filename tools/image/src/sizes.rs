@@ -66,9 +66,8 @@ impl Sizes {
         if !file.symbols().any(|symbol| symbol.name() == Ok("__unilith_main")) {
             return Ok(None);
         }
-        let packed = path.with_extension("");
-        let total = match std::fs::metadata(&packed) {
-            Ok(metadata) if packed != *path => metadata.len(),
+        let total = match packed(path).map(|packed| packed.metadata()) {
+            Some(Ok(metadata)) => metadata.len(),
             // What a machine starts by a note is loaded in one piece, all others by pages.
             _ => {
                 let paged = file.section_by_name(".note.unilith").is_none();
@@ -99,6 +98,11 @@ impl Sizes {
         rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         rows
     }
+}
+
+/// The image of which `path` would be the twin with symbols.
+fn packed(path: &Path) -> Option<PathBuf> {
+    path.extension().is_some_and(|end| end == "debug").then(|| path.with_extension(""))
 }
 
 /// What differs between two images, in bytes.
@@ -174,6 +178,13 @@ mod tests {
         assert_eq!(sizes.libraries(), want.map(|(owner, bytes)| (owner.to_owned(), bytes)));
         let want = [row(UNATTRIBUTED, NAMELESS, 12), row("a", "a10", 4), row("b", "b10", 4)];
         assert_eq!(sizes.symbols, want);
+    }
+
+    #[test]
+    fn only_a_twin_has_an_image_beside_it() {
+        assert_eq!(packed(Path::new("a/b.c.debug")), Some(PathBuf::from("a/b.c")));
+        assert_eq!(packed(Path::new("a/b.img")), None);
+        assert_eq!(packed(Path::new("a/b")), None);
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub struct Preempt;
 
 static THREADS: Threads<Fair> = Threads::new(Fair::new(), Rank::new());
 
-/// Devices interrupt: nobody has to look at them.
-static QUIET: AtomicBool = AtomicBool::new(false);
+/// Nobody has to look at devices: they interrupt, or the application has not called the kernel yet.
+static QUIET: AtomicBool = AtomicBool::new(true);
 /// Somebody has looked at them since the last tick.
 static POLLED: AtomicBool = AtomicBool::new(false);
 

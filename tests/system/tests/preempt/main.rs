@@ -7,10 +7,18 @@ use std::time::{Duration, Instant};
 use unilith_harness::{Guest, bounded, tempdir};
 
 fn compile(into: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/preempt/program.c");
+    compile_source(into, "program.c", &[])
+}
+
+fn compile_source(into: &Path, source: &str, flags: &[&str]) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/preempt").join(source);
     let program = into.join("program");
     let mut compiler = Command::new("cc");
-    compiler.args(["-O2", "-Wall", "-pthread", "-o"]).args([&program, &source]).arg("-lm");
+    compiler
+        .args(flags)
+        .args(["-O2", "-Wall", "-pthread", "-o"])
+        .args([&program, &source])
+        .arg("-lm");
     let output = bounded(&mut compiler, 60);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     program
@@ -48,6 +56,13 @@ fn the_only_thread_is_stopped() {
          stopped later\n\
          stopped later\n",
     );
+}
+
+#[test]
+fn a_program_is_stopped_from_its_first_call_on() {
+    let dir = tempdir().expect("a directory");
+    let program = compile_source(dir.path(), "first.c", &["-static"]);
+    guest(&program).timeout(60).run().expect_status(0).expect_stdout("stopped\n");
 }
 
 /// Packets find the thread that serves, and the signal that ends the machine finds the program.
