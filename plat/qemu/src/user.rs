@@ -202,10 +202,6 @@ impl UserSpace for QemuUser {
 
     fn enter(registers: &Registers) -> ! {
         ENTERED.store(true, Ordering::Relaxed);
-        if cfg!(feature = "preempt") {
-            // It may never call the kernel again.
-            tick();
-        }
         let mut registers = registers.clone();
         registers.rflags = registers.rflags & USER_FLAGS | ALWAYS_SET;
         // SAFETY: the copy is on the current thread's kernel stack, and nothing returns to what is
@@ -369,10 +365,6 @@ fn access_of(error: u64) -> Access {
 /// An interrupt has stopped the application.
 fn on_interrupt() {
     crate::input::woken();
-    tick();
-}
-
-fn tick() {
     for tick in HANDLERS.get().map_or(&[][..], |handlers| handlers.tick) {
         tick();
     }
