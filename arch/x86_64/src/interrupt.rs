@@ -1,8 +1,9 @@
 //! Interrupts: one ends a halt and does nothing else (`docs/decisions/003-interrupts-end-halts.md`).
 //!
-//! They are enabled during [`wait`] only. Nevertheless the stubs keep all registers and use a
-//! stack of their own: an application in ring 0 may set the interrupt flag by itself, where its
-//! red zone and registers are in use.
+//! The kernel enables them during [`wait`] only. Where a scheduler preempts, they also stop an
+//! application that computes ([`stop_applications`], `docs/decisions/008-preemption.md`). The stubs
+//! keep all registers and use a stack of their own: an application in ring 0 may set the interrupt
+//! flag by itself, where its red zone and registers are in use.
 
 use crate::apic::{self, LocalApic};
 use crate::tables::{self, Hardware};
@@ -66,6 +67,28 @@ pub unsafe fn wait() {
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
 }
 
+/// Assembly: tells the local APIC, whose register is in memory at `{eoi}` or else `{msr}`, that the
+/// interrupt is over. Changes rax.
+macro_rules! end_of_interrupt {
+    () => {
+        "mov rax, [rip + {eoi}]
+        test rax, rax
+        jz 8f
+        mov dword ptr [rax], 0
+        jmp 9f
+        8:
+        push rcx
+        push rdx
+        mov ecx, {msr}
+        xor eax, eax
+        xor edx, edx
+        wrmsr
+        pop rdx
+        pop rcx
+        9:"
+    };
+}
+
 /// Has interrupts stop an application that runs with the interrupt flag set: they arrive as an
 /// exception of vector [`WAKE`].
 ///
@@ -101,8 +124,8 @@ extern "C" fn stop_by_timer() {
 }
 
 /// Ends the interrupt; returns to the kernel, and makes an exception of it in an application, which
-/// is in the lower half of the addresses. The kernel may be about to return to the application (`user::resume`), with
-/// one or two instructions to go: their effect is made here.
+/// is in the lower half of the addresses. The kernel may be about to return to the application
+/// (`user::resume`), with one or two instructions to go: their effect is made here.
 #[unsafe(naked)]
 extern "C" fn stop() {
     naked_asm!(
@@ -123,26 +146,12 @@ extern "C" fn stop() {
         "mov rax, gs:[16]",
         "mov [rsp + 8], rax",
         "4:",
-        "mov rax, [rip + {eoi}]",
-        "test rax, rax",
-        "jz 5f",
-        "mov dword ptr [rax], 0",
-        "jmp 6f",
-        "5:",
-        "push rcx",
-        "push rdx",
-        "mov ecx, {msr}",
-        "xor eax, eax",
-        "xor edx, edx",
-        "wrmsr",
-        "pop rdx",
-        "pop rcx",
-        "6:",
+        end_of_interrupt!(),
         "pop rax",
         "test byte ptr [rsp + 7], 0x80",
-        "jz 7f",
+        "jz 5f",
         "iretq",
-        "7:",
+        "5:",
         "push 0",
         "push {wake}",
         "jmp {common}",
@@ -169,21 +178,7 @@ extern "C" fn timer() {
 extern "C" fn acknowledge() {
     naked_asm!(
         "push rax",
-        "mov rax, [rip + {eoi}]",
-        "test rax, rax",
-        "jz 2f",
-        "mov dword ptr [rax], 0",
-        "pop rax",
-        "iretq",
-        "2:",
-        "push rcx",
-        "push rdx",
-        "mov ecx, {msr}",
-        "xor eax, eax",
-        "xor edx, edx",
-        "wrmsr",
-        "pop rdx",
-        "pop rcx",
+        end_of_interrupt!(),
         "pop rax",
         "iretq",
         eoi = sym EOI,

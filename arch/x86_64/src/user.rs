@@ -304,7 +304,7 @@ pub unsafe extern "C" fn resume(registers: *const Registers) -> ! {
         "add rsp, 8",
         "pop gs:[16]",
         "popfq",
-        // From here on an interrupt may come: `interrupt::interrupt` knows these two places.
+        // From here on an interrupt may come: `interrupt::stop` knows these two places.
         ".globl unilith_resume_stack",
         ".hidden unilith_resume_stack",
         "unilith_resume_stack:",

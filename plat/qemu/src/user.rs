@@ -338,7 +338,8 @@ extern "C" fn on_syscall(registers: *mut Registers) {
     // SAFETY: as above.
     let registers = unsafe { &mut *registers };
     registers.rax = result as u64;
-    // In ring 0 popf changes the interrupt flag, too: who puts other flags there is stopped all the same.
+    // In ring 0 popf changes the interrupt flag, too: who puts other flags there is stopped all the
+    // same.
     registers.rflags |= ALWAYS_SET;
     for leave in handlers.leave {
         leave(registers);
