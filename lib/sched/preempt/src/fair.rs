@@ -4,7 +4,7 @@ use crate::weight::{UNIT, weight};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use unilith_sched_api::{NEVER, Priority, ThreadId};
-use unilith_threads::Why;
+use unilith_threads::{Order, Why};
 
 /// How long a thread runs before others have their turn, nanoseconds.
 pub const SLICE: u64 =
@@ -60,48 +60,6 @@ impl Fair {
         Self { realtime: Vec::new(), fair: BTreeSet::new(), floor: 0 }
     }
 
-    /// `thread` can run.
-    pub fn enter(&mut self, thread: ThreadId, rank: &mut Rank, why: Why) {
-        if let Some(level) = rank.level() {
-            let queue = self.queue(level);
-            // Who was stopped by a higher one goes on before its equals.
-            if why == Why::Stopped && rank.used < rank.slice() {
-                queue.push_front(thread);
-            } else {
-                rank.used = 0;
-                queue.push_back(thread);
-            }
-            return;
-        }
-        rank.used = 0;
-        rank.time = match why {
-            Why::New => rank.time.max(self.floor),
-            // It has its turn soon, but cannot save up for more than half a slice.
-            Why::Woken => rank.time.max(self.floor.saturating_sub(SLICE / 2)),
-            Why::Yielded => {
-                rank.time.max(self.fair.last().map_or(0, |last| last.0.saturating_add(1)))
-            }
-            Why::Stopped => rank.time,
-        };
-        self.fair.insert((rank.time, thread));
-    }
-
-    /// Takes out who is next.
-    pub fn next(&mut self) -> Option<ThreadId> {
-        if let Some((_, queue)) = self.realtime.last_mut() {
-            let next = queue.pop_front();
-            if queue.is_empty() {
-                self.realtime.pop();
-            }
-            if next.is_some() {
-                return next;
-            }
-        }
-        let (time, thread) = self.fair.pop_first()?;
-        self.floor = self.floor.max(time);
-        Some(thread)
-    }
-
     /// Those of a real-time level.
     fn queue(&mut self, level: u8) -> &mut VecDeque<ThreadId> {
         let place = self.realtime.binary_search_by_key(&level, |(level, _)| *level);
@@ -120,17 +78,6 @@ impl Fair {
         };
         self.queue(level).retain(|other| *other != thread);
         self.realtime.retain(|(_, queue)| !queue.is_empty());
-    }
-
-    /// The thread that runs has done so for `ns` more.
-    pub fn ran(&mut self, rank: &mut Rank, ns: u64) {
-        rank.used = rank.used.saturating_add(ns);
-        if rank.level().is_none() {
-            let own = ns.saturating_mul(UNIT) / weight(rank.priority);
-            rank.time = rank.time.saturating_add(own);
-            let least = self.fair.first().map_or(rank.time, |first| first.0.min(rank.time));
-            self.floor = self.floor.max(least);
-        }
     }
 
     /// Gives a thread, which is not in it, another priority. Its real-time one has cost it no share.
@@ -169,6 +116,65 @@ impl Fair {
             rank.used = 0;
         }
         goes_on
+    }
+}
+
+impl Order for Fair {
+    type Rank = Rank;
+    const TIMED: bool = true;
+
+    fn enter(&mut self, thread: ThreadId, rank: &mut Rank, why: Why) {
+        if let Some(level) = rank.level() {
+            let queue = self.queue(level);
+            // Who was stopped by a higher one goes on before its equals.
+            if why == Why::Stopped && rank.used < rank.slice() {
+                queue.push_front(thread);
+            } else {
+                rank.used = 0;
+                queue.push_back(thread);
+            }
+            return;
+        }
+        rank.used = 0;
+        rank.time = match why {
+            Why::New => rank.time.max(self.floor),
+            // It has its turn soon, but cannot save up for more than half a slice.
+            Why::Woken => rank.time.max(self.floor.saturating_sub(SLICE / 2)),
+            Why::Yielded => {
+                rank.time.max(self.fair.last().map_or(0, |last| last.0.saturating_add(1)))
+            }
+            Why::Stopped => rank.time,
+        };
+        self.fair.insert((rank.time, thread));
+    }
+
+    fn next(&mut self) -> Option<ThreadId> {
+        if let Some((_, queue)) = self.realtime.last_mut() {
+            let next = queue.pop_front();
+            if queue.is_empty() {
+                self.realtime.pop();
+            }
+            if next.is_some() {
+                return next;
+            }
+        }
+        let (time, thread) = self.fair.pop_first()?;
+        self.floor = self.floor.max(time);
+        Some(thread)
+    }
+
+    fn ran(&mut self, rank: &mut Rank, ns: u64) {
+        rank.used = rank.used.saturating_add(ns);
+        if rank.level().is_none() {
+            let own = ns.saturating_mul(UNIT) / weight(rank.priority);
+            rank.time = rank.time.saturating_add(own);
+            let least = self.fair.first().map_or(rank.time, |first| first.0.min(rank.time));
+            self.floor = self.floor.max(least);
+        }
+    }
+
+    fn runs(&mut self, rank: &Rank, since: u64, due: u64) {
+        crate::watch(since, self.left(rank), due);
     }
 }
 

@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use fair::{Fair, Rank, SLICE};
 use unilith_platform::{alarm, monotonic_ns};
 use unilith_sched_api::{Entry, Priority, Scheduler, SpawnError, ThreadId, arm, poll};
-use unilith_threads::{Order, Threads, Why};
+use unilith_threads::{Order as _, Threads, Why};
 
 /// The preemptive scheduler.
 pub struct Preempt;
@@ -29,29 +29,6 @@ static THREADS: Threads<Fair> = Threads::new(Fair::new(), Rank::new());
 static QUIET: AtomicBool = AtomicBool::new(true);
 /// Somebody has looked at them since the last tick.
 static POLLED: AtomicBool = AtomicBool::new(false);
-
-impl Order for Fair {
-    type Rank = Rank;
-    const TIMED: bool = true;
-
-    fn enter(&mut self, thread: ThreadId, rank: &mut Rank, why: Why) {
-        Fair::enter(self, thread, rank, why);
-    }
-
-    fn next(&mut self) -> Option<ThreadId> {
-        Fair::next(self)
-    }
-
-    fn ran(&mut self, rank: &mut Rank, ns: u64) {
-        Fair::ran(self, rank, ns);
-    }
-
-    fn runs(&mut self, rank: &Rank, since: u64, due: u64) {
-        let left = self.left(rank);
-        let left = if QUIET.load(Ordering::Relaxed) { left } else { left.min(SLICE) };
-        alarm(since.saturating_add(left).min(due));
-    }
-}
 
 impl Scheduler for Preempt {
     fn spawn(entry: Entry) -> Result<ThreadId, SpawnError> {
@@ -105,6 +82,13 @@ impl Scheduler for Preempt {
     }
 }
 
+/// Has the thread that runs since `since` interrupted: in its slice, of which `left` was left then,
+/// or when something is due, or after a slice if somebody has to look at devices.
+fn watch(since: u64, left: u64, due: u64) {
+    let left = if QUIET.load(Ordering::Relaxed) { left } else { left.min(SLICE) };
+    alarm(since.saturating_add(left).min(due));
+}
+
 /// Somebody has to look at devices again, after a slice.
 fn end_quiet() {
     if QUIET.load(Ordering::Relaxed) {
@@ -124,18 +108,16 @@ pub fn tick() {
         // What it has run counts for whose time has come.
         table.account(now);
         table.wake_sleepers(now);
-        let Some((order, rank, _)) = table.running() else { return false };
+        let Some((order, rank, _)) = table.rank(table.current()) else { return false };
         order.left(rank) == 0 && !order.goes_on(rank)
     });
     if stop {
         return THREADS.yield_now(Why::Stopped);
     }
-    let due = THREADS.with(|table| table.due());
+    let mut due = THREADS.with(|table| table.due());
     if computed {
-        let due = arm(due);
+        due = arm(due);
         QUIET.store(true, Ordering::Relaxed);
-        THREADS.with(|table| table.runs_until(due));
-    } else {
-        THREADS.with(|table| table.changed());
     }
+    THREADS.with(|table| table.runs_until(due));
 }

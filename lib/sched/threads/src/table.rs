@@ -218,14 +218,6 @@ impl<O: Order> Table<O> {
         None
     }
 
-    /// The order, with the rank of the current thread and since when it runs.
-    pub fn running(&mut self) -> Option<(&mut O, &mut O::Rank, u64)> {
-        let current = self.current;
-        let _ = self.thread(current);
-        let Self { all, order, since, .. } = self;
-        all.get_mut(&current).map(|thread| (order, &mut thread.rank, *since))
-    }
-
     /// The order, with the rank of a thread, and whether it is in the order: it can run, and does
     /// not.
     pub fn rank(&mut self, id: ThreadId) -> Option<(&mut O, &mut O::Rank, bool)> {
