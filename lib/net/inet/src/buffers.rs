@@ -1,7 +1,11 @@
 //! Memory for what is sent and received.
 
+use crate::hash::Secret;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::Hash;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use hashbrown::HashMap;
 use unilith_mem_api::{PAGE_SIZE, free_pages};
 use unilith_tcp::Ring;
 
@@ -23,6 +27,20 @@ pub fn is_room(bytes: usize) -> bool {
         first => first,
     };
     free > first / 16 + bytes / PAGE_SIZE
+}
+
+/// Whether a table and the order of its entries have a place for one more, or get the memory to
+/// grow. Clients, however many, do not take the last: growing takes twice what there is.
+pub fn has_place<K: Eq + Hash, V, T>(
+    table: &mut HashMap<K, V, Secret>,
+    order: &mut VecDeque<T>,
+) -> bool {
+    let growth = 3 * (size_of::<(K, V)>() + size_of::<T>());
+    let full = table.len() == table.capacity() || order.len() == order.capacity();
+    !full
+        || is_room(order.len() * growth)
+            && table.try_reserve(1).is_ok()
+            && order.try_reserve(1).is_ok()
 }
 
 /// A zeroed buffer, if there is memory.

@@ -3,7 +3,7 @@
 //! Each is what the SYN said and the sequence number of the answer. Only when the other end
 //! acknowledges it does a connection get a control block.
 
-use crate::buffers::{RECEIVE, is_room, rings};
+use crate::buffers::{RECEIVE, has_place, rings};
 use crate::conn::{Conn, Owner};
 use crate::flow::{Flow, Link};
 use crate::hash::Secret;
@@ -23,8 +23,6 @@ const SECOND: u64 = 1_000_000_000;
 /// Times that the answer is sent. Linux sends it six times.
 const TRIES: u32 = 4;
 
-/// Bytes that growing takes for each that there is, about: twice what it has.
-const GROWTH: usize = 3 * (size_of::<(Flow, Half)>() + size_of::<(Flow, u64)>());
 /// So many may be half open in any case: a table of twice as many is smaller than a page, which
 /// even a heap that is nearly empty has.
 const LEAST: usize = 7;
@@ -83,16 +81,9 @@ impl HalfOpen {
     /// Makes room for one more; how many had to go.
     fn make_room(&mut self) -> u64 {
         let mut limit = crate::HALF_OPEN;
-        // A flood does not take the last memory. A half of what there is fits into the tables that
-        // there are, whatever was removed from these.
-        let full =
-            self.table.len() == self.table.capacity() || self.order.len() == self.order.capacity();
-        let grows = |this: &mut Self| {
-            is_room(this.order.len() * GROWTH)
-                && this.table.try_reserve(1).is_ok()
-                && this.order.try_reserve(1).is_ok()
-        };
-        if full && !grows(self) {
+        // A half of what there is fits into the tables that there are, whatever was removed from
+        // these.
+        if !has_place(&mut self.table, &mut self.order) {
             self.tidy();
             limit = limit.min((self.table.len() / 2).max(LEAST));
         }

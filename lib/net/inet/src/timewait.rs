@@ -3,7 +3,7 @@
 //! No buffers and no socket, only the numbers that answer a late segment (RFC 9293, 3.10.7.4).
 //! The table is bounded, by less if it cannot grow; when it is full the oldest is forgotten.
 
-use crate::buffers::is_room;
+use crate::buffers::has_place;
 use crate::flow::Flow;
 use crate::hash::Secret;
 use alloc::collections::VecDeque;
@@ -12,8 +12,6 @@ use hashbrown::HashMap;
 /// Nanoseconds that a connection is remembered: twice a maximum segment lifetime of 15 s.
 const DURATION: u64 = 30_000_000_000;
 
-/// Bytes that growing takes for each connection that is remembered, about: twice what it has.
-const GROWTH: usize = 3 * (size_of::<(Flow, Past)>() + size_of::<(u64, Flow)>());
 /// So many are remembered in any case.
 const LEAST: usize = 16;
 
@@ -42,18 +40,11 @@ impl TimeWait {
 
     pub fn insert(&mut self, now: u64, flow: Flow, next: u32, ack: u32) {
         self.expire(now);
-        // Clients, however many, do not take the last memory. A half of what there is fits into the
-        // tables that there are, whatever was removed from these.
-        let full =
-            self.past.len() == self.past.capacity() || self.order.len() == self.order.capacity();
-        let grows = |this: &mut Self| {
-            is_room(this.order.len() * GROWTH)
-                && this.past.try_reserve(1).is_ok()
-                && this.order.try_reserve(1).is_ok()
-        };
-        let limit = match full && !grows(self) {
-            true => self.limit.min((self.order.len() / 2).max(LEAST)),
-            false => self.limit,
+        // A half of what there is fits into the tables that there are, whatever was removed from
+        // these.
+        let limit = match has_place(&mut self.past, &mut self.order) {
+            true => self.limit,
+            false => self.limit.min((self.order.len() / 2).max(LEAST)),
         };
         while self.order.len() >= limit {
             self.forget_oldest();
