@@ -33,6 +33,18 @@ pub struct Image {
     pub rebuilt: bool,
 }
 
+/// Makes a directory of the build and has it for oneself until the file is dropped.
+pub(crate) fn only_one(directory: &Path, progress: &mut dyn Progress) -> Result<File, Error> {
+    fs::create_dir_all(directory).map_err(Error::io(directory))?;
+    let lock = directory.join(".lock");
+    let file = File::create(&lock).map_err(Error::io(&lock))?;
+    if file.try_lock().is_err() {
+        progress.step("waiting for another build of it");
+        file.lock().map_err(Error::io(&lock))?;
+    }
+    Ok(file)
+}
+
 /// Builds the image of `app` in the configuration, and tells `progress` what takes long.
 ///
 /// `variant` tells configurations of one application apart: the directory's name ends with it.
@@ -64,14 +76,8 @@ pub fn build(
     };
     let mut up_to_date = current().0;
     if !up_to_date {
-        // One at a time; whoever waited may find the work done.
-        fs::create_dir_all(&directory).map_err(Error::io(&directory))?;
-        let lock = directory.join(".lock");
-        let file = File::create(&lock).map_err(Error::io(&lock))?;
-        if file.try_lock().is_err() {
-            progress.step("waiting for another build of it");
-            file.lock().map_err(Error::io(&lock))?;
-        }
+        // Whoever waited may find the work done.
+        let _lock = only_one(&directory, progress)?;
         up_to_date = current().0;
         if !up_to_date {
             let _ = fs::remove_file(&stamp);

@@ -3,11 +3,11 @@
 
 use crate::Error;
 use crate::app::{self, App};
-use crate::build::hash_file;
+use crate::build::{hash_file, only_one};
 use crate::cargo::Progress;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -50,13 +50,7 @@ pub fn compile(root: &Path, app: &App, progress: &mut dyn Progress) -> Result<Pa
     if current() {
         return Ok(program);
     }
-    fs::create_dir_all(&directory).map_err(Error::io(&directory))?;
-    let lock = directory.join(".lock");
-    let file = File::create(&lock).map_err(Error::io(&lock))?;
-    if file.try_lock().is_err() {
-        progress.step("waiting for another build of it");
-        file.lock().map_err(Error::io(&lock))?;
-    }
+    let _lock = only_one(&directory, progress)?;
     if current() {
         return Ok(program);
     }

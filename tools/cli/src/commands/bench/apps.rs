@@ -52,24 +52,8 @@ const APPS: [App; 5] = [
             ],
         },
     },
-    App {
-        name: "nginx",
-        share: 1,
-        work: Work::Serves {
-            port: 80,
-            probe: HTTP,
-            loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
-        },
-    },
-    App {
-        name: "httpd",
-        share: 1,
-        work: Work::Serves {
-            port: 80,
-            probe: HTTP,
-            loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
-        },
-    },
+    App { name: "nginx", share: 1, work: WEB },
+    App { name: "httpd", share: 1, work: WEB },
     App {
         name: "python",
         share: 5,
@@ -89,6 +73,13 @@ const APPS: [App; 5] = [
         },
     },
 ];
+
+/// What a web server does.
+const WEB: Work = Work::Serves {
+    port: 80,
+    probe: HTTP,
+    loads: &[Load::Http { keep: true }, Load::Http { keep: false }],
+};
 
 const HTTP: Probe = Probe {
     ask: "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
