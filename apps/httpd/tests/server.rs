@@ -5,31 +5,21 @@ use httpd::site::Site;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use unilith_fakes::{OneThread, Waiting};
 use unilith_net_api::{self as net, NetError, Ready, Shutdown, Socket};
-use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId, WaitQueue};
+use unilith_sched_api::WaitQueue;
 
 unilith_platform::bind!(unilith_fakes::Platform);
 
-struct OneThread;
+struct Never;
 
-impl Scheduler for OneThread {
-    fn spawn(_: Entry) -> Result<ThreadId, SpawnError> {
-        Err(SpawnError::Unsupported)
-    }
-    fn current() -> ThreadId {
-        ThreadId(1)
-    }
-    fn yield_now() {}
-    fn exit_thread() -> ! {
-        panic!("the only thread ends")
-    }
+impl Waiting for Never {
     fn block(_: u64) {
         panic!("there is nothing to do")
     }
-    fn wake(_: ThreadId) {}
 }
 
-unilith_sched_api::bind!(OneThread, []);
+unilith_sched_api::bind!(OneThread<Never>, []);
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const LAST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
@@ -288,8 +278,8 @@ fn requests_that_do_not_come_to_their_end_make_room() {
     assert_eq!(closed(&clients), [0, 1]);
 }
 
-#[test]
-fn answers_on_their_way_keep_the_others_waiting() {
+/// A server that is full of clients who take their answers slowly, and a client more.
+fn answering() -> (Test, Vec<Arc<Fake>>, Arc<Fake>) {
     let mut test = Test::new();
     let clients = test.full();
     for client in &clients {
@@ -300,6 +290,12 @@ fn answers_on_their_way_keep_the_others_waiting() {
     let new = test.client();
     new.says(REQUEST);
     test.round();
+    (test, clients, new)
+}
+
+#[test]
+fn answers_on_their_way_keep_the_others_waiting() {
+    let (mut test, clients, new) = answering();
     assert_eq!(closed(&clients), []);
     assert_eq!(new.heard(), 0, "there is no room");
     // One takes its answer to its end: it can be given up now.
@@ -341,16 +337,7 @@ fn who_does_nothing_for_too_long_is_closed() {
 
 #[test]
 fn who_waits_while_all_are_answered_is_served_without_another_call() {
-    let mut test = Test::new();
-    let clients = test.full();
-    for client in &clients {
-        *client.room.lock().expect("it") = 10;
-        client.says(REQUEST);
-    }
-    test.round();
-    let new = test.client();
-    new.says(REQUEST);
-    test.round();
+    let (mut test, clients, new) = answering();
     assert_eq!((closed(&clients), new.heard()), (vec![], 0), "there is no room");
     // All take their answers, and say no more.
     for client in &clients {

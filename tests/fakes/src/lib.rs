@@ -1,4 +1,5 @@
-//! The platform that a test of a library binds: a machine that has only what the test says.
+//! The platform that a test of a library binds: a machine that has only what the test says. Where it
+//! needs a scheduler, too, there is one thread ([`OneThread`]).
 //!
 //! A test that needs a platform just to be linked binds the one that has nothing:
 //! ```
@@ -20,7 +21,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod thread;
+
 use std::marker::PhantomData;
+pub use thread::{OneThread, Waiting};
 use unilith_platform::{Event, Region, Stream};
 
 /// What a test's machine has, by the methods of [`unilith_platform::Platform`]. What is left out

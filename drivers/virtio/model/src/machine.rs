@@ -6,7 +6,6 @@ use std::ptr::NonNull;
 use unilith_bus::{Bus, Interrupt, Message, MmioSlot, PciAddress};
 use unilith_mem_api::{PAGE_SIZE, PageAllocator};
 use unilith_platform::Stream;
-use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
 use unilith_virtio::Transport;
 
 type Hook = Box<dyn FnMut()>;
@@ -167,21 +166,7 @@ impl Bus for Machine {
 
 unilith_bus::bind!(Machine);
 
-impl Scheduler for Machine {
-    fn spawn(_: Entry) -> Result<ThreadId, SpawnError> {
-        Err(SpawnError::Unsupported)
-    }
-
-    fn current() -> ThreadId {
-        ThreadId(1)
-    }
-
-    fn yield_now() {}
-
-    fn exit_thread() -> ! {
-        panic!("the only thread ends")
-    }
-
+impl unilith_fakes::Waiting for Machine {
     fn block(_: u64) {
         CLOCK.set(CLOCK.get() + TICK);
         // The hook may replace itself.
@@ -193,11 +178,9 @@ impl Scheduler for Machine {
             });
         }
     }
-
-    fn wake(_: ThreadId) {}
 }
 
-unilith_sched_api::bind!(Machine, []);
+unilith_sched_api::bind!(unilith_fakes::OneThread<Machine>, []);
 
 fn found(device_type: u32, visit: &mut dyn FnMut(Box<dyn Transport>)) {
     let transports = FIND.with_borrow_mut(|find| find.as_mut().map(|find| find(device_type)));

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use unilith_fakes::{OneThread, Waiting};
 use unilith_inet::{Addresses, Net};
 use unilith_net_api::{Device, NetError, Offload, Received, Socket};
-use unilith_sched_api::{Entry, Scheduler, SpawnError, ThreadId};
 
 pub const SECOND: u64 = 1_000_000_000;
 
@@ -58,24 +58,14 @@ thread_local! {
 
 unilith_mem_api::bind!(Pages);
 
-struct OneThread;
+/// Nobody waits: tests look again.
+struct AtOnce;
 
-impl Scheduler for OneThread {
-    fn spawn(_: Entry) -> Result<ThreadId, SpawnError> {
-        Err(SpawnError::Unsupported)
-    }
-    fn current() -> ThreadId {
-        ThreadId(1)
-    }
-    fn yield_now() {}
-    fn exit_thread() -> ! {
-        panic!("the only thread ends")
-    }
+impl Waiting for AtOnce {
     fn block(_: u64) {}
-    fn wake(_: ThreadId) {}
 }
 
-unilith_sched_api::bind!(OneThread, []);
+unilith_sched_api::bind!(OneThread<AtOnce>, []);
 
 /// What happens to frames on the wire, each with a probability of 0 to 255 in 256.
 #[derive(Clone, Copy, Default)]
