@@ -3,34 +3,12 @@
 mod fake;
 
 use fake::*;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::net::Ipv4Addr;
 use unilith_net_api::NetError;
-
-struct Heap;
-
-thread_local! {
-    static SCARCE: Cell<bool> = const { Cell::new(false) };
-}
-
-// SAFETY: as the system's, but for what it refuses.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.size() >= 4096 && SCARCE.get() {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use unilith_scarce::{Heap, scarce};
 
 #[global_allocator]
-static HEAP: Heap = Heap;
+static HEAP: Heap = Heap::up_to(4095);
 
 #[test]
 fn a_large_packet_of_the_loopback_waits_for_memory() {
@@ -56,11 +34,11 @@ fn a_large_packet_of_the_loopback_waits_for_memory() {
         })
     };
     // The window opens, and there is no memory for a large packet.
-    SCARCE.set(true);
-    read(&mut got).unwrap();
-    (0..5).for_each(|_| world.b.poll());
-    assert_eq!(read(&mut got), Err(NetError::WouldBlock));
-    SCARCE.set(false);
+    scarce(|| {
+        read(&mut got).unwrap();
+        (0..5).for_each(|_| world.b.poll());
+        assert_eq!(read(&mut got), Err(NetError::WouldBlock));
+    });
     while got.len() < sent {
         set_now(now() + SECOND / 1000);
         world.b.poll();
@@ -71,9 +49,7 @@ fn a_large_packet_of_the_loopback_waits_for_memory() {
 
 /// B does what it has to do, without large blocks.
 fn poll_scarce(world: &World) {
-    SCARCE.set(true);
-    world.b.poll();
-    SCARCE.set(false);
+    scarce(|| world.b.poll());
 }
 
 #[test]
