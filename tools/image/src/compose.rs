@@ -19,6 +19,29 @@ pub struct Configuration {
     pub solution: Solution,
 }
 
+/// What the profile of an application says.
+///
+/// # Errors
+/// There is none of that name, or it cannot be parsed.
+pub fn profile(root: &Path, app: &App) -> Result<Config, Error> {
+    let directory = root.join("profiles");
+    let file = directory.join(format!("{}.config", app.profile()));
+    if !file.is_file() {
+        let names = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut names: Vec<String> = names
+            .filter_map(|e| Some(e.path().file_stem()?.to_string_lossy().into_owned()))
+            .collect();
+        names.sort();
+        return Err(Error::Config(format!(
+            "there is no profile `{}`; profiles are: {}",
+            app.profile(),
+            names.join(", ")
+        )));
+    }
+    let name = file.display().to_string();
+    Config::parse(&read(&file)?, &name).map_err(|e| Error::Config(e.to_string()))
+}
+
 impl Configuration {
     /// Loads the tree, the application's profile and `[config]`, then `overrides` (`SYM=VAL`).
     ///
@@ -27,21 +50,7 @@ impl Configuration {
     pub fn resolve(root: &Path, app: &App, overrides: &[String]) -> Result<Self, Error> {
         let config = |error: &dyn std::fmt::Display| Error::Config(error.to_string());
         let tree = Tree::load(&root.join("Kconfig"), &BTreeMap::new()).map_err(|e| config(&e))?;
-        let profile = root.join("profiles").join(format!("{}.config", app.profile()));
-        if !profile.is_file() {
-            let names = std::fs::read_dir(root.join("profiles")).into_iter().flatten().flatten();
-            let mut names: Vec<String> = names
-                .filter_map(|e| Some(e.path().file_stem()?.to_string_lossy().into_owned()))
-                .collect();
-            names.sort();
-            return Err(Error::Config(format!(
-                "there is no profile `{}`; profiles are: {}",
-                app.profile(),
-                names.join(", ")
-            )));
-        }
-        let name = profile.display().to_string();
-        let mut wanted = Config::parse(&read(&profile)?, &name).map_err(|e| config(&e))?;
+        let mut wanted = profile(root, app)?;
         // A profile is for every platform: what one does not have is left out. What the application
         // or the user says has to hold.
         let mut demanded = Config::new();

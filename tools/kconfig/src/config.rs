@@ -8,6 +8,11 @@ use crate::state::State;
 use crate::symbol::Kind;
 use std::fmt;
 
+/// A symbol's name as it is defined: files of configurations write `CONFIG_` before it.
+pub fn bare(name: &str) -> &str {
+    name.strip_prefix("CONFIG_").unwrap_or(name)
+}
+
 /// Assignments, in the order in which they were made; the last to a symbol counts.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -115,7 +120,7 @@ impl Tree {
         let Some((name, value)) = assignment.split_once('=') else {
             return fail(format!("{assignment}: give SYMBOL=VALUE"));
         };
-        let name = name.strip_prefix("CONFIG_").unwrap_or(name);
+        let name = bare(name);
         let Some(id) = self.find(name) else {
             let nearest = self.nearest(name);
             let hint = nearest.map(|n| format!("; did you mean {n}?")).unwrap_or_default();

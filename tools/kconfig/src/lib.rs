@@ -46,7 +46,7 @@ mod words;
 mod write;
 
 pub use commands::{Fill, Probability, Random};
-pub use config::{AssignError, Config, nearest};
+pub use config::{AssignError, Config, bare, nearest};
 pub use error::{Error, Location};
 pub use explain::NotHeld;
 pub use files::replace;

@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
 
     fn explain(&self, tree: &Tree, state: &mut State) -> Result<String> {
         let symbol = self.args.symbol.as_deref().unwrap_or_default();
-        let name = symbol.strip_prefix("CONFIG_").unwrap_or(symbol);
+        let name = unilith_kconfig::bare(symbol);
         state.explain_fully(name).ok_or_else(|| {
             let near = nearest(&name.to_uppercase(), tree.symbols().map(|s| &*s.name));
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();

@@ -10,8 +10,8 @@ use std::io::{IsTerminal, stdin, stdout};
 use std::path::{Path, PathBuf};
 use unilith_image::app::App;
 use unilith_image::catalog::Catalog;
-use unilith_image::compose::Configuration;
-use unilith_kconfig::{Config, State, Tristate};
+use unilith_image::compose::{self, Configuration};
+use unilith_kconfig::{State, Tristate, bare};
 use unilith_menu::{Ended, Storage, Subject};
 
 pub fn menu(args: &Menu) -> Result {
@@ -95,10 +95,7 @@ type Values = BTreeMap<String, String>;
 
 /// What the profile of an application says.
 fn profile(root: &Path, app: &App) -> Result<Values> {
-    let file = root.join("profiles").join(format!("{}.config", app.profile()));
-    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("{}: {e}", file.display()));
-    let text = std::fs::read_to_string(&file).map_err(|e| failed(&e))?;
-    let config = Config::parse(&text, &file.display().to_string()).map_err(|e| failed(&e))?;
+    let config = compose::profile(root, app)?;
     Ok(config.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
@@ -170,11 +167,6 @@ fn taken_back(state: &State, app: &App, old: &State, base: &Values) -> Vec<Strin
         now != old.user_value(known).filter(counts) && now == base.get(*name).map(String::as_str)
     };
     app.config.keys().map(|name| bare(name)).filter(back).map(str::to_owned).collect()
-}
-
-/// A symbol's name as it is defined.
-fn bare(name: &str) -> &str {
-    name.strip_prefix("CONFIG_").unwrap_or(name)
 }
 
 /// Assignments that may make of `before` what the menu has: those of the user that have another

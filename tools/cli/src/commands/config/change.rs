@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 use unilith_image::app::App;
 use unilith_image::compose::Configuration;
-use unilith_kconfig::Kind;
+use unilith_kconfig::{Kind, bare};
 
 /// A file of an application, read to be changed.
 struct File {
@@ -50,6 +50,12 @@ pub fn set(path: &Path, assignments: &[String]) -> Result {
     write(&app, &configuration, &[], assignments)
 }
 
+/// Takes a symbol out, however it is written.
+fn forget(table: &mut dyn TableLike, name: &str) {
+    table.remove(name);
+    table.remove(&format!("CONFIG_{name}"));
+}
+
 /// Takes symbols out, then writes assignments, which hold in `configuration`.
 pub fn write(
     app: &App,
@@ -60,12 +66,11 @@ pub fn write(
     let mut file = File::read(app)?;
     let table = file.config()?;
     for name in out {
-        table.remove(name);
-        table.remove(&format!("CONFIG_{name}"));
+        forget(table, name);
     }
     for assignment in assignments {
         let Some((name, text)) = assignment.split_once('=') else { continue };
-        let name = name.strip_prefix("CONFIG_").unwrap_or(name);
+        let name = bare(name);
         let new = match configuration.tree.symbol(name).map(|s| s.kind) {
             Some(Kind::Bool | Kind::Tristate) => value(configuration.is_set(name)),
             Some(Kind::Int) => text.parse::<i64>().map_or_else(|_| value(text), value),
@@ -79,8 +84,7 @@ pub fn write(
             for &member in tree.members(choice) {
                 let other = &*tree.get(member).name;
                 if other != name {
-                    table.remove(other);
-                    table.remove(&format!("CONFIG_{other}"));
+                    forget(table, other);
                 }
             }
         }
@@ -108,7 +112,7 @@ pub fn unset(path: &Path, symbols: &[String]) -> Result {
     let place = file.path.display().to_string();
     let table = file.config()?;
     for symbol in symbols {
-        let name = symbol.strip_prefix("CONFIG_").unwrap_or(symbol);
+        let name = bare(symbol);
         if table.remove(name).is_none() {
             let known: Vec<&str> = table.iter().map(|(name, _)| name).collect();
             let known = match known.as_slice() {

@@ -12,7 +12,7 @@ use crate::project;
 use serde_json::{Map, Value, json};
 use unilith_image::app::App;
 use unilith_image::compose::Configuration;
-use unilith_kconfig::{Kind, Solution, Symbol, Tree};
+use unilith_kconfig::{Kind, Solution, Symbol, Tree, bare};
 
 pub fn config(args: &Config) -> Result {
     match &args.command {
@@ -49,7 +49,7 @@ fn typed(symbol: &Symbol, text: &str) -> Value {
 
 /// The symbol of this name, with or without CONFIG_.
 fn known<'c>(configuration: &'c Configuration, name: &str) -> Result<&'c Symbol> {
-    let name = name.strip_prefix("CONFIG_").unwrap_or(name);
+    let name = bare(name);
     configuration.tree.symbol(name).ok_or_else(|| {
         // The assignment's error suggests the nearest name.
         let mut scratch = configuration.wanted.clone();
