@@ -72,8 +72,10 @@ impl Graph {
         names.into_iter().map(|name| (name, colour(name))).collect()
     }
 
-    pub(super) fn colours(&self, node: &str) -> Colours {
-        self.families().get(self.family(node)).copied().unwrap_or(GREY)
+    /// What has the colours of every node.
+    pub(super) fn colours(&self) -> impl Fn(&str) -> Colours {
+        let families = self.families();
+        move |node| families.get(self.family(node)).copied().unwrap_or(GREY)
     }
 
     /// In graphviz's language.
@@ -87,12 +89,13 @@ impl Graph {
              fontsize=9, arrowsize=0.6];",
             self.label()
         );
+        let colours = self.colours();
         for node in &self.nodes {
-            let (fill, line) = self.colours(node);
+            let (fill, line) = colours(node);
             let _ = writeln!(text, "  {} [fillcolor=\"{fill}\", color=\"{line}\"];", quoted(node));
         }
         for ((from, to), uses) in &self.edges {
-            let (_, line) = self.colours(from);
+            let (_, line) = colours(from);
             let _ = write!(text, "  {} -> {} [color=\"{line}\"", quoted(from), quoted(to));
             if uses.sites > 0 {
                 let _ = write!(

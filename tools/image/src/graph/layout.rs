@@ -72,6 +72,7 @@ pub fn svg(graph: &Graph) -> String {
     );
     head(&mut text, graph, w);
 
+    let colours = graph.colours();
     // The many thin lines below the few thick ones; labels above all lines.
     let mut edges: Vec<_> = graph.edges.iter().collect();
     edges.sort_by_key(|(edge, uses)| (uses.sites, *edge));
@@ -79,7 +80,7 @@ pub fn svg(graph: &Graph) -> String {
     let mut drawn: HashMap<&str, usize> = HashMap::new();
     for ((from, to), uses) in edges {
         let (Some(start), Some(end)) = (nodes.get(from), nodes.get(to)) else { continue };
-        let (_, colour) = graph.colours(from);
+        let (_, colour) = colours(from);
         let bend = bend(start.centre, end.centre, middle);
         let (p, q) = (start.border(bend), end.border(bend));
         let thick = width(uses);
@@ -119,7 +120,7 @@ pub fn svg(graph: &Graph) -> String {
     );
     for name in names {
         if let Some(node) = nodes.get(name) {
-            block(&mut text, graph.colours(name), node.centre, node.width, name);
+            block(&mut text, colours(name), node.centre, node.width, name);
         }
     }
     text.push_str("</svg>\n");
